@@ -1,23 +1,27 @@
 """Clients in a process of their own: ``python -m benchmarks.serve_clients`` reads a task a line as JSON.
 
-REST is spoken over sockets of asyncio, a connection for each client; gRPC by grpc.aio, a channel for each.
+REST is spoken over a connection for each client; gRPC by grpc.aio, a channel for each, or by frames that
+were made before. Nothing is collected meanwhile: that would be taken for a pause of the server.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import random
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+
+from .serve_wire import GrpcWire, HttpWire
 
 Ask = Callable[[], Awaitable[str]]
 """Sends the request and returns the code of the answer."""
@@ -29,8 +33,8 @@ class Task:
     """What is asked, and how often.
 
     Attributes:
-        door: "rest" or "grpc": tensors as bytes by the Open Inference Protocol; "json": as numbers of JSON;
-            "bytes": the tensor alone.
+        door: "rest" or "grpc": tensors as bytes by the Open Inference Protocol; "frames": as gRPC without its
+            client; "json": as numbers of JSON; "bytes": the tensor alone.
         port: of this machine.
         model, input: names.
         shape: of the input.
@@ -59,6 +63,8 @@ class Found:
         answered: good answers.
         good: seconds that they took, in order of size; a thousand of them where they are more.
         worst: seconds of the slowest answer of any code.
+        late: seconds within which 99 of 100 requests were sent after the time that was drawn for them. That
+            is the client's, whose core others want, and no part of what the answers took.
     """
 
     codes: dict[str, int]
@@ -66,6 +72,7 @@ class Found:
     answered: int = 0
     good: list[float] = field(default_factory=list)
     worst: float = 0.0
+    late: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -78,6 +85,8 @@ class Found:
 
 
 _KEPT = 1000
+_AT_ONCE = ("grpc", "frames")
+"""Doors whose connections take requests while others are not answered yet."""
 
 
 class _Recorder:
@@ -85,6 +94,7 @@ class _Recorder:
         self._codes: Counter[str] = Counter()
         self._good: list[float] = []
         self._worst = 0.0
+        self.late: list[float] = []
         self._start = self._last = time.perf_counter()
 
     async def ask(self, ask: Ask, start: float) -> None:
@@ -101,12 +111,15 @@ class _Recorder:
         count = len(good)
         if count > _KEPT:
             good = [good[index * count // _KEPT] for index in range(_KEPT)]
-        return Found(dict(self._codes), self._last - self._start, count, good, self._worst)
+        late = sorted(self.late)[len(self.late) * 99 // 100] if self.late else 0.0
+        return Found(dict(self._codes), self._last - self._start, count, good, self._worst, late)
 
 
 async def perform(task: Task) -> Found:
     """Does the task."""
-    connect = _grpc(task) if task.door == "grpc" else _http(task)
+    connect = {"grpc": _grpc, "frames": _frames}.get(task.door, _http)(task)
+    gc.collect()
+    gc.disable()
     return await (_closed(task, connect) if task.rate is None else _open(task, connect, task.rate))
 
 
@@ -128,10 +141,16 @@ async def _open(task: Task, connect: Connect, rate: float) -> Found:
     """Times are drawn as those of people who know nothing of each other: gaps of an exponential kind."""
     draw = random.Random(0)
     async with contextlib.AsyncExitStack() as stack:
-        free = [await stack.enter_async_context(connect()) for _ in range(8)]
+        free = deque([await stack.enter_async_context(connect()) for _ in range(task.clients)])
         recorder = _Recorder()
 
-        async def one(start: float) -> None:
+        async def one(due: float) -> None:
+            start = time.perf_counter()
+            recorder.late.append(start - due)
+            if task.door in _AT_ONCE:
+                free.rotate()
+                await recorder.ask(free[0], start)
+                return
             ask = free.pop() if free else await stack.enter_async_context(connect())
             await recorder.ask(ask, start)
             free.append(ask)
@@ -139,7 +158,8 @@ async def _open(task: Task, connect: Connect, rate: float) -> Found:
         begun = time.perf_counter()
         due, asked = begun, set()
         while (due := due + draw.expovariate(rate)) < begun + task.seconds:
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            if (early := due - time.perf_counter()) > 0:
+                await asyncio.sleep(early)
             sent = asyncio.create_task(one(due))
             asked.add(sent)
             sent.add_done_callback(asked.discard)
@@ -156,21 +176,18 @@ def _http(task: Task) -> Connect:
     head = [f"POST {_path(task)} HTTP/1.1", "Host: benchmark", *fields, f"Content-Length: {len(content)}"]
     payload = "\r\n".join([*head, "", ""]).encode() + content
 
+    return _wires(task, lambda: HttpWire(payload))
+
+
+def _wires(task: Task, make: Callable[[], Any]) -> Connect:
     @contextlib.asynccontextmanager
     async def connect() -> AsyncIterator[Ask]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", task.port)
-
-        async def ask() -> str:
-            writer.write(payload)
-            lines = (await reader.readuntil(b"\r\n\r\n")).lower()
-            length = lines.split(b"\r\ncontent-length: ")[1].split(b"\r", 1)[0]
-            await reader.readexactly(int(length))
-            return lines[9:12].decode()
-
+        loop = asyncio.get_running_loop()
+        _, wire = await loop.create_connection(make, "127.0.0.1", task.port)
         try:
-            yield ask
+            yield wire.ask
         finally:
-            writer.close()
+            wire.close()
 
     return connect
 
@@ -193,15 +210,26 @@ def _path(task: Task) -> str:
     return "/predict" if task.door == "bytes" else f"/v2/models/{task.model}/infer"
 
 
+def _message(task: Task) -> Any:
+    from kcompile_runtime.serving.protocol.grpc_messages import message
+
+    entry = {"name": task.input, "datatype": "FP32", "shape": task.shape}
+    return message("ModelInferRequest")(
+        model_name=task.model, inputs=[entry], raw_input_contents=[_tensor(task)]
+    )
+
+
+def _frames(task: Task) -> Connect:
+    content = _message(task).SerializeToString()
+    return _wires(task, lambda: GrpcWire(f"127.0.0.1:{task.port}", content))
+
+
 def _grpc(task: Task) -> Connect:
     import grpc
 
     from kcompile_runtime.serving.protocol.grpc_messages import message
 
-    entry = {"name": task.input, "datatype": "FP32", "shape": task.shape}
-    request = message("ModelInferRequest")(
-        model_name=task.model, inputs=[entry], raw_input_contents=[_tensor(task)]
-    )
+    request = _message(task)
     unlimited = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
 
     @contextlib.asynccontextmanager

@@ -132,8 +132,8 @@ class Server(Process):
         return int(re.search(r"gRPC on port (\d+)", self.said)[1])  # type: ignore[index]
 
     def door(self, name: str) -> int:
-        """The port of "grpc", or of what is spoken over HTTP."""
-        return self.grpc_port if name == "grpc" else self.port
+        """The port of "grpc" and "frames", or of what is spoken over HTTP/1.1."""
+        return self.grpc_port if name in ("grpc", "frames") else self.port
 
 
 def kcompile_serve(models: Path, *options: str) -> Server:

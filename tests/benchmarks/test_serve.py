@@ -30,7 +30,7 @@ def clients() -> Iterator[Clients]:
 
 TOPICS: dict[str, tuple[Callable[[Clients, Served], Iterator[Row]], int]] = {
     "transport": (lambda c, m: serve.transport_rows(c, m, 0.2, 1), 6),
-    "batch": (lambda c, m: serve.batch_rows(c, m, 0.2, 1), 6 if serve_h2load.is_there() else 4),
+    "batch": (lambda c, m: serve.batch_rows(c, m, 0.2, 1), 6),
     "alone": (lambda c, m: serve.alone_rows(c, m, 0.1, 1), 2),
     "tail": (lambda c, m: serve.tail_rows(c, m, 0.3), 2),
     "by hand": (lambda c, m: serve.by_hand_rows(c, m, "CNN", (1, 8), 0.2, 1), 2),
@@ -71,15 +71,65 @@ def test_other_servers_that_are_not_there_are_named(
     assert "make serve-peers" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("door", ["rest", "grpc"])
+REFUSED = {"rest": "404", "json": "404", "grpc": "NOT_FOUND", "frames": "refused"}
+
+
+@pytest.mark.parametrize("door", REFUSED)
 def test_codes_that_are_no_answer_are_counted_and_no_rate(
     clients: Clients, digits: Served, door: str
 ) -> None:
     with kcompile_serve(digits.path) as server:
-        port = server.grpc_port if door == "grpc" else server.port
-        found = clients.perform(Task(door, port, "nothing", digits.input, (1, *digits.sizes), 0.1, 4))
-    assert found.codes.keys() == {"NOT_FOUND" if door == "grpc" else "404"}
+        found = clients.perform(
+            Task(door, server.door(door), "nothing", digits.input, (1, *digits.sizes), 0.1, 4)
+        )
+    assert found.codes.keys() == {REFUSED[door]}
     assert found.rate == 0 and found.worst > 0
+
+
+@pytest.mark.parametrize("samples", [1, 200])
+def test_frames_and_h2load_are_answered_by_both_servers(
+    clients: Clients, digits: Served, samples: int
+) -> None:
+    """200 samples are a message of four frames."""
+    with kcompile_serve(digits.path) as ours, other("grpc_aio") as grpc_aio:
+        for server in (ours, grpc_aio):
+            shape = (samples, *digits.sizes)
+            task = Task("frames", server.grpc_port, digits.name, digits.input, shape, 0.1, 2)
+            found = clients.perform(task)
+            assert found.codes.keys() == {"OK"} and found.answered > 1
+            if serve_h2load.is_there():
+                assert serve_h2load.rate(server.grpc_port, digits, samples, 1, 2) > 1
+
+
+@pytest.mark.parametrize(
+    "said, message",
+    [
+        (
+            "finished in 1s, 5.0 req/s\nrequests: 9 done, 8 succeeded, 1 failed\n(9) data",
+            "good answers alone",
+        ),
+        (
+            "finished in 1s, 0.0 req/s\nrequests: 0 done, 0 succeeded, 0 failed\n(0) data",
+            "good answers alone",
+        ),
+        ("nothing", "h2load's report"),
+    ],
+)
+def test_what_h2load_says_is_no_rate_where_some_were_not_answered(said: str, message: str) -> None:
+    with pytest.raises(RuntimeError, match=message):
+        serve_h2load._read(said)
+
+
+def test_refusals_that_h2load_takes_for_answers_are_no_rate(
+    digits: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"-n": (1, 0, 1.0), "-D": (10, 1300, 10.0)}
+    monkeypatch.setattr(serve_h2load, "_asked", lambda *options: found["-n" if "-n" in options else "-D"])
+    with pytest.raises(RuntimeError, match="refusal"):
+        serve_h2load.rate(1, digits, 1, 1, 1)
+    found["-n"] = (1, 131, 1.0)
+    with pytest.raises(RuntimeError, match="10 answers of 131 bytes, found 1300"):
+        serve_h2load.rate(1, digits, 1, 1, 1)
 
 
 def test_tensors_are_sent_as_numbers_of_json_too(clients: Clients, digits: Served) -> None:
@@ -88,10 +138,15 @@ def test_tensors_are_sent_as_numbers_of_json_too(clients: Clients, digits: Serve
         assert clients.perform(task).codes.keys() == {"200"}
 
 
-def test_requests_at_drawn_times_do_not_wait_for_each_other(clients: Clients, digits: Served) -> None:
+@pytest.mark.parametrize("door", ["rest", "grpc", "frames"])
+def test_requests_at_drawn_times_do_not_wait_for_each_other(
+    clients: Clients, digits: Served, door: str
+) -> None:
     with other("constant") as server:
-        task = Task("rest", server.port, "m", "x", (1, *digits.sizes), 0.5, rate=200.0)
-        assert 60 < clients.perform(task).answered < 140
+        shape = (1, *digits.sizes)
+        found = clients.perform(Task(door, server.door(door), "m", "x", shape, 0.5, 4, rate=200.0))
+    assert 60 < found.answered < 140 and len(found.codes) == 1
+    assert 0 < found.late < 0.5
 
 
 def test_percentiles_are_of_the_good_answers() -> None:

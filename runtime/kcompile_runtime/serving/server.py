@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import logging
 import os
@@ -101,7 +102,8 @@ class Server:
             ssl_keyfile=options.private_key,
         )
         self._uvicorn = uvicorn.Server(config)
-        if threading.current_thread() is threading.main_thread():
+        self._alone = threading.current_thread() is threading.main_thread()
+        if self._alone:
             # uvicorn raises the signal that ended it once more, when all is done: that is no failure
             signal.signal(signal.SIGTERM, lambda *_: None)
         with contextlib.suppress(KeyboardInterrupt):
@@ -133,6 +135,9 @@ class Server:
 
     async def _watch(self) -> None:
         """Loads the models, and from then on what changes."""
+        if self._alone:
+            # the modules stay, and looking through them for garbage keeps requests waiting for tens of ms
+            gc.freeze()
         await self._refresh()
         if os.path.isfile(self.options.models) and not self.repository.batchers():
             self.failure = "; ".join(row["reason"] for row in self.repository.index())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,12 @@ from hpack import Decoder, Encoder
 
 from kcompile_runtime.serving.limits import Settings
 from kcompile_runtime.serving.protocol import http2
+from kcompile_runtime.serving.protocol.grpc_connection import Call, GrpcConnection, GrpcServer
 from kcompile_runtime.serving.protocol.grpc_messages import message
 from kcompile_runtime.serving.protocol.http2 import END_HEADERS, END_STREAM, frame
 from tests.runtime import models
 
+from . import mutations
 from .conftest import LIMITS, Running, serving, write
 
 SERVICE = "/inference.GRPCInferenceService/"
@@ -423,6 +427,73 @@ def test_a_server_that_stops_answers_what_it_has(tmp_path: Path) -> None:
         peer.send(peer.call(3))
         assert peer.status(1) == "0"
         assert peer.end() is None
+
+
+class Sink(asyncio.Transport):
+    """Takes what a connection writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written, self.closed = bytearray(), False
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = True
+
+
+def fed(contents: Iterable[bytes]) -> Counter[str]:
+    """What becomes of connections that are sent this, but for faults, which are errors."""
+    counts: Counter[str] = Counter()
+
+    def answer(call: Call, content: bytes | Exception) -> None:
+        if isinstance(content, Exception):
+            call.refuse(3, str(content))
+        else:
+            call.reply(content)
+
+    async def feed() -> None:
+        server = GrpcServer(answer, 1 << 16)
+        for content in contents:
+            connection, sink = GrpcConnection(server), Sink()
+            connection.connection_made(sink)
+            for start in range(0, len(content), 100):
+                if not sink.closed:
+                    connection.data_received(content[start : start + 100])
+            counts["ended" if sink.closed else "open"] += 1
+            connection.connection_lost(None)
+            assert not connection._streams and not connection._blocked
+
+    asyncio.run(feed())
+    return counts
+
+
+def test_changed_bytes_bring_no_fault_of_the_server() -> None:
+    rng = np.random.default_rng(0)
+    encoder = Encoder()
+    greeting = http2.PREFACE + http2.settings_frame({4: 100, 5: 1 << 14})
+    frames = [greeting]
+    for stream in range(1, 9, 2):
+        frames.append(frame(http2.HEADERS, END_HEADERS, stream, encoder.encode(changed(x=str(stream)))))
+        frames.append(frame(http2.DATA, http2.PADDED, stream, padded(whole(bytes(200)), 3)))
+        frames.append(frame(http2.WINDOW_UPDATE, 0, 0, (1 << 16).to_bytes(4, "big")))
+        frames.append(frame(http2.DATA, END_STREAM, stream))
+        frames.append(frame(http2.PING, 0, 0, bytes(8)) + frame(http2.RST_STREAM, 0, 1, bytes(4)))
+    good = b"".join(frames)
+    assert fed([good]) == {"open": 1}
+    changes = (greeting + mutations.mutated(good[len(greeting) :], rng) for _ in range(3000))
+    found = fed(changes)
+    assert min(found["ended"], found["open"]) > 300
 
 
 # What gRPC says of calls

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import http.client
 import json
 import os
@@ -404,6 +405,30 @@ def test_serving_loads_nothing_of_the_compiler() -> None:
     code = "import sys, kcompile_runtime.serving.server, kcompile_runtime.serving.protocol.grpc_server;"
     code += "print(sorted({'kcompile', 'onnx', 'torch'} & {name.split('.')[0] for name in sys.modules}))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_the_collector_of_garbage_passes_by_modules_but_not_by_models(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(models.dense())
+    code = f"""
+import gc, sys
+from kcompile_runtime.serving import model, server
+from kcompile_runtime.serving.__main__ import main
+refresh = server.Server._refresh
+async def refreshed(self):
+    await refresh(self)
+    found = [each for each in gc.get_objects() if isinstance(each, model.Model)]
+    print(gc.get_freeze_count() > 10_000, len(found), len(gc.get_objects()) < gc.get_freeze_count())
+    self.stop()
+server.Server._refresh = refreshed
+sys.exit(main([{str(path)!r}, "--port", "0", "--no-grpc"]))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ended.stdout.splitlines()[0] == "True 1 True", ended.stderr
+    before = gc.get_freeze_count()
+    write(tmp_path / "models", "m", models.dense())
+    with serving(tmp_path / "models"):  # in a program that does more than serving
+        assert gc.get_freeze_count() <= before
 
 
 @pytest.mark.parametrize("option, expected", [("--port", "in use"), ("--grpc-port", "gRPC on port")])
