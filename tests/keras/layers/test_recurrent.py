@@ -18,19 +18,16 @@ from kcompile.keras.layers import (
     GRU,
     LSTM,
     RNN,
-    CuDNNGRU,
-    CuDNNLSTM,
     Dense,
     Embedding,
     GRUCell,
     Input,
-    Layer,
     LSTMCell,
     Masking,
     SimpleRNN,
     SimpleRNNCell,
 )
-from kcompile.keras.models import Model, Sequential, model_from_json
+from kcompile.keras.models import Model, Sequential
 from tests.golden import runner
 
 from .golden_layers import (
@@ -43,17 +40,15 @@ from .golden_layers import (
     name_of,
     trained,
 )
+from .recurrence import BATCH, FEATURES, KINDS, STEPS, UNITS, X, draw, node_types, state_count
 
 CASES = goldens("SimpleRNN", "GRU", "LSTM", "RNN")
+
+
 STATEFUL = [golden for golden in CASES if golden.case.get("predicts")]
+
+
 PLAIN = [golden for golden in CASES if not golden.case.get("predicts")]
-KINDS = {
-    "SimpleRNN": SimpleRNN,
-    "GRU": GRU,
-    "GRU reset_after": functools.partial(GRU, reset_after=True),
-    "LSTM": LSTM,
-}
-BATCH, STEPS, FEATURES, UNITS = 4, 6, 3, 5
 
 
 @pytest.fixture(autouse=True)
@@ -62,26 +57,11 @@ def numbered_from_one():
     K.reset_uids()
 
 
-def draw(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-
-
-X = draw(BATCH, STEPS, FEATURES)
-
-
-def state_count(kind):
-    return 2 if kind == "LSTM" else 1
-
-
 def on_torch(outputs, inputs, *arrays, **options):
     return torch_bridge.run(torch_bridge.lower(Graph(outputs, inputs, **options)), *arrays)
 
 
-def node_types(path):
-    return [node.op_type for node in onnx.load(path).graph.node]
-
-
-# --- real Keras ---------------------------------------------------------------------------------------
+# --- real Keras -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("golden", CASES, ids=name_of)
@@ -287,7 +267,7 @@ def test_other_activations_take_the_loop(tmp_path):
     assert "Scan" in node_types(str(tmp_path / "m.onnx"))
 
 
-# --- dropout ------------------------------------------------------------------------------------------
+# --- dropout ----------------------------------------------------------------------------------------
 
 
 def train_phase(layer, x=None, steps=STEPS, features=UNITS, calls=1):
@@ -371,237 +351,11 @@ def test_the_training_argument_decides_for_both_phases(training):
         assert any(node.op_type == "LSTM" for node in graph.nodes) != training
 
 
-# --- states -------------------------------------------------------------------------------------------
-
-
-def stateful_model(kind="LSTM"):
-    return Sequential([KINDS[kind](UNITS, stateful=True, batch_input_shape=(BATCH, STEPS, FEATURES))])
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_training_evaluating_and_predicting_all_carry_the_states(kind):
-    model = stateful_model(kind)
-    model.compile("sgd", "mse")
-    (layer,) = model.layers
-    target = np.zeros((BATCH, UNITS), np.float32)
-    seen = [K.get_value(layer.states[0])]
-    for run in (
-        lambda: model.train_on_batch(X, target),
-        lambda: model.test_on_batch(X, target),
-        lambda: model.predict(X, batch_size=BATCH),
-        lambda: model.predict_on_batch(X),
-    ):
-        run()
-        seen.append(K.get_value(layer.states[0]))
-        assert np.abs(seen[-1] - seen[-2]).max() > 0
-    model.reset_states()
-    assert not K.get_value(layer.states[0]).any()
-
-
-def test_states_are_no_weights():
-    model = stateful_model()
-    assert len(model.weights) == 3 and len(model.layers[0].states) == 2
-    assert len(model.state_updates) == 2
-
-
-def test_reset_states_sets_given_values():
-    model = stateful_model()
-    h, c = draw(BATCH, UNITS, seed=1), draw(BATCH, UNITS, seed=2)
-    first = model.predict(X, batch_size=BATCH)
-    model.layers[0].reset_states([h, c])
-    found = model.predict(X, batch_size=BATCH)
-    x, sh, sc = Input((STEPS, FEATURES)), Input((UNITS,)), Input((UNITS,))
-    layer = LSTM(UNITS)
-    other = Model([x, sh, sc], layer(x, initial_state=[sh, sc]))
-    other.set_weights(model.get_weights())
-    np.testing.assert_allclose(found, other.predict([X, h, c]), rtol=1e-5)
-    assert np.abs(found - first).max() > 1e-3
-
-
-def test_two_halves_of_a_sequence_in_a_stateful_layer_equal_the_whole():
-    model = Sequential([GRU(UNITS, stateful=True, batch_input_shape=(BATCH, None, FEATURES))])
-    whole = model.predict(X, batch_size=BATCH)
-    model.reset_states()
-    model.predict(X[:, :2], batch_size=BATCH)
-    np.testing.assert_allclose(model.predict(X[:, 2:], batch_size=BATCH), whole, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "act, error, message",
-    [
-        (lambda: Sequential([LSTM(2, stateful=True, input_shape=(4, 3))]), ValueError, "batch size"),
-        (lambda: LSTM(2).reset_states(), AttributeError, "stateful"),
-        (
-            lambda: stateful_model().layers[0].reset_states([np.zeros((BATCH, UNITS))]),
-            ValueError,
-            "expects 2 states",
-        ),
-        (
-            lambda: stateful_model().layers[0].reset_states([np.zeros((BATCH, UNITS)), np.zeros((1, UNITS))]),
-            ValueError,
-            r"State 1 .*expected shape=\(4, 5\), found shape=\(1, 5\)",
-        ),
-        (lambda: LSTM(2)(Input((3,))), ValueError, "expected ndim=3, found ndim=2"),
-        (lambda: LSTM(2, unroll=True)(Input((None, 3))), ValueError, "fixed number of timesteps"),
-        (lambda: RNN(object()), ValueError, "`call`"),
-        (lambda: RNN([LSTMCell(2), Dense(3)]), ValueError, "`state_size`"),
-        (lambda: LSTM(0), ValueError, "units must be a positive integer"),
-        (lambda: LSTM(2, activation="nope"), ValueError, "nope"),
-        (lambda: LSTM(2, wrong=1), TypeError, "wrong"),
-        (
-            lambda: LSTM(2)(Input((4, 3)), initial_state=[Input((2,))]),
-            ValueError,
-            "has 2 states but was passed 1",
-        ),
-        (
-            lambda: GRU(2)(Input((4, 3)), initial_state=Input((3,))),
-            ValueError,
-            r"state_size is 2; found shape \(None, 3\)",
-        ),
-        (lambda: LSTM(2)(Input((4, 3)), initial_state=[Input((2,)), K.zeros((1, 2))]), ValueError, "mixed"),
-        (lambda: GRU(2)([Input((4, 3)), Input((2,))], initial_state=Input((2,))), ValueError, "not both"),
-        (lambda: GRU(2)(Input((4, 3)), constants=[K.zeros((1, 2))]), Exception, "constants"),
-        (lambda: LSTM.from_config({"units": 2, "time_major": True}), ValueError, "time_major=True"),
-    ],
-)
-def test_what_does_not_fit_is_one_clear_error(act, error, message):
-    with pytest.raises(error, match=message):
-        act()
-
-
 def test_arguments_that_later_versions_write_are_taken_where_they_mean_nothing():
     config = {**GRU(3, reset_after=True).get_config(), "time_major": False, "seed": None, "use_cudnn": "auto"}
     layer = GRU.from_config({**config, "zero_output_for_mask": False})
     assert layer.get_config() == GRU.from_config(layer.get_config()).get_config()
     assert "zero_output_for_mask" not in layer.get_config()
-
-
-# --- initial states, constants, cells of users -------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("as_list", [False, True], ids=["keyword", "list"])
-def test_keras_tensors_as_initial_state_are_inputs_that_files_keep(kind, as_list):
-    x, states = Input((STEPS, FEATURES)), [Input((UNITS,)) for _ in range(state_count(kind))]
-    layer = KINDS[kind](UNITS, return_state=True)
-    outputs = layer([x, *states]) if as_list else layer(x, initial_state=states)
-    model = Model([x, *states], outputs)
-    arrays = [X, *(draw(BATCH, UNITS, seed=i) for i in range(len(states)))]
-    again = model_from_json(model.to_json())
-    again.set_weights(model.get_weights())
-    found = again.predict(arrays)
-    for a, b in zip(model.predict(arrays), found, strict=True):
-        np.testing.assert_array_equal(a, b)
-    zeros = [X, *(np.zeros((BATCH, UNITS), np.float32) for _ in states)]
-    assert np.abs(model.predict(zeros)[0] - found[0]).max() > 1e-3
-
-
-def test_other_tensors_as_initial_state_belong_to_the_call():
-    x, h = Input(batch_shape=(BATCH, STEPS, FEATURES)), draw(BATCH, UNITS)
-    layer = GRU(UNITS)
-    model, other = Model(x, layer(x, initial_state=K.constant(h))), Input((UNITS,))
-    expected = Model([x, other], layer(x, initial_state=other)).predict([X, h], batch_size=BATCH)
-    np.testing.assert_array_equal(model.predict(X, batch_size=BATCH), expected)
-
-
-class MinimalCell(Layer):
-    def __init__(self, units, **kwargs):
-        super().__init__(**kwargs)
-        self.units = self.state_size = units
-
-    def build(self, input_shape):
-        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units))
-        self.recurrent_kernel = self.add_weight("recurrent_kernel", (self.units, self.units))
-        self.built = True
-
-    def call(self, inputs, states):
-        output = K.tanh(K.dot(inputs, self.kernel) + K.dot(states[0], self.recurrent_kernel))
-        return output, [output]
-
-    def get_config(self):
-        return {**super().get_config(), "units": self.units}
-
-
-class ConditionedCell(MinimalCell):
-    def build(self, input_shape):
-        super().build(input_shape[0])
-        self.constant_kernel = self.add_weight("constant_kernel", (input_shape[1][-1], self.units))
-
-    def call(self, inputs, states, constants):
-        output = K.dot(inputs, self.kernel) + states[0] + K.dot(constants[0], self.constant_kernel)
-        return output, [output]
-
-
-CUSTOM = {"MinimalCell": MinimalCell, "ConditionedCell": ConditionedCell}
-
-
-def test_a_cell_of_the_user_equals_the_layer_that_it_writes_down(tmp_path):
-    model = Sequential([RNN(MinimalCell(UNITS), return_sequences=True, input_shape=(None, FEATURES))])
-    same = Sequential([SimpleRNN(UNITS, use_bias=False, return_sequences=True, input_shape=(None, FEATURES))])
-    same.set_weights(model.get_weights())
-    np.testing.assert_allclose(model.predict(X), same.predict(X), rtol=1e-5, atol=1e-6)
-    target = draw(BATCH, STEPS, UNITS, seed=5)
-    for m in (model, same):
-        m.compile("adam", "mse")
-    losses = [[m.train_on_batch(X, target) for _ in range(5)] for m in (model, same)]
-    np.testing.assert_allclose(*losses, rtol=1e-5)
-    model.export(str(tmp_path / "m.onnx"))
-    assert node_types(str(tmp_path / "m.onnx")).count("Scan") == 1
-
-
-def test_cells_without_layers_work():
-    class Sum:
-        state_size = FEATURES
-
-        def call(self, inputs, states):
-            return inputs + states[0], [inputs + states[0]]
-
-        def get_config(self):
-            return {}
-
-    model = Sequential([RNN(Sum(), return_sequences=True, input_shape=(STEPS, FEATURES))])
-    np.testing.assert_allclose(model.predict(X), np.cumsum(X, 1), rtol=1e-5, atol=1e-6)
-
-
-def test_constants_reach_each_step_and_files():
-    x, constant = Input((STEPS, FEATURES)), Input((2,))
-    model = Model([x, constant], RNN(ConditionedCell(UNITS))(x, constants=constant))
-    values = draw(BATCH, 2, seed=7)
-    kernel, _, constant_kernel = model.get_weights()
-    expected = (X @ kernel).sum(1) + STEPS * values @ constant_kernel
-    np.testing.assert_allclose(model.predict([X, values]), expected, rtol=1e-4, atol=1e-5)
-    again = model_from_json(model.to_json(), custom_objects=CUSTOM)
-    again.set_weights(model.get_weights())
-    np.testing.assert_array_equal(again.predict([X, values]), model.predict([X, values]))
-    assert again.layers[-1].get_config()["num_constants"] == 1
-
-
-def test_stacked_cells_equal_stacked_layers():
-    cells = Sequential([RNN([LSTMCell(4), GRUCell(3), SimpleRNNCell(2)], input_shape=(STEPS, FEATURES))])
-    layers = Sequential(
-        [
-            LSTM(4, return_sequences=True, input_shape=(STEPS, FEATURES)),
-            GRU(3, return_sequences=True),
-            SimpleRNN(2),
-        ]
-    )
-    layers.set_weights(cells.get_weights())
-    np.testing.assert_allclose(cells.predict(X), layers.predict(X), rtol=1e-5, atol=1e-6)
-    assert len({weight.name for weight in cells.weights}) == 9
-
-
-@pytest.mark.parametrize("reverse", [False, True])
-def test_states_of_stacked_cells_come_in_the_order_asked_for(reverse):
-    stack = keras.layers.StackedRNNCells([LSTMCell(4), GRUCell(3)], reverse_state_order=reverse)
-    assert stack.state_size == ((3, 4, 4) if reverse else (4, 4, 3))
-    x = Input((STEPS, FEATURES))
-    model = Model(x, RNN(stack, return_state=True)(x))
-    output, *states = model.predict(X)
-    assert [state.shape[1] for state in states] == list(stack.state_size)
-    np.testing.assert_array_equal(output, states[0 if reverse else 2])
-    again = model_from_json(model.to_json())
-    again.set_weights(model.get_weights())
-    np.testing.assert_array_equal(again.predict(X)[0], output)
 
 
 def test_frozen_layers_keep_all_weights_and_train_none():
@@ -631,75 +385,3 @@ def test_an_embedding_with_zeros_masked_trains_and_predicts():
     assert losses[-1] < losses[0]
     short = np.array([[1, 2, 3]])
     np.testing.assert_allclose(model.predict(ids[:1]), model.predict(short), rtol=1e-5, atol=1e-6)
-
-
-# --- CuDNN --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "ours, theirs", [(LSTM, CuDNNLSTM), (functools.partial(GRU, reset_after=True), CuDNNGRU)]
-)
-def test_cudnn_layers_and_ours_load_each_others_weights(ours, theirs, tmp_path):
-    a = Sequential([ours(UNITS, return_sequences=True, input_shape=(STEPS, FEATURES), name="layer")])
-    b = Sequential([theirs(UNITS, return_sequences=True, input_shape=(STEPS, FEATURES), name="layer")])
-    b.set_weights([draw(*w.shape, seed=i) for i, w in enumerate(b.get_weights())])
-    b.save_weights(tmp_path / "b.h5")
-    a.load_weights(tmp_path / "b.h5")
-    np.testing.assert_allclose(a.predict(X), b.predict(X), rtol=1e-5, atol=2e-6)
-    a.save_weights(tmp_path / "a.h5")
-    b.load_weights(tmp_path / "a.h5")
-    np.testing.assert_allclose(b.predict(X), a.predict(X), rtol=1e-5, atol=2e-6)
-    b.export(str(tmp_path / "b.onnx"))
-    assert not {"Scan", "Gather"} & set(node_types(str(tmp_path / "b.onnx")))
-    assert theirs.from_config(b.layers[0].get_config()).get_config() == b.layers[0].get_config()
-
-
-def test_a_gru_without_reset_after_refuses_cudnn_weights(tmp_path):
-    model = Sequential([CuDNNGRU(2, input_shape=(STEPS, FEATURES), name="layer")])
-    model.save_weights(tmp_path / "w.h5")
-    other = Sequential([GRU(2, input_shape=(STEPS, FEATURES), name="layer")])
-    with pytest.raises(ValueError, match="weights of CuDNNGRU cannot be loaded into GRU"):
-        other.load_weights(tmp_path / "w.h5")
-
-
-def test_a_cell_may_find_its_sizes_when_it_is_built():
-    class Counter(Layer):
-        def __init__(self):
-            self.state_size = None
-            self.output_size = None
-            super().__init__()
-
-        def build(self, input_shape):
-            self.state_size = self.output_size = input_shape[-1]
-
-        def call(self, inputs, states):
-            return inputs, [s + 1 for s in states]
-
-    x, start = Input((4, 3)), Input((3,))
-    last, count = RNN(Counter(), return_state=True)(Masking()(x), initial_state=start)
-    steps = np.random.default_rng(0).random((5, 4, 3))
-    steps[0, -1] = 0
-    found, counted = Model([x, start], [last, count]).predict([steps, np.zeros((5, 3))])
-    np.testing.assert_allclose(found[0], steps[0, -2], rtol=1e-6)
-    np.testing.assert_allclose(found[1:], steps[1:, -1], rtol=1e-6)
-    assert counted[:, 0].tolist() == [3, 4, 4, 4, 4]
-
-
-@pytest.mark.parametrize("size", [1, 32, 33, 64, 65])
-def test_a_cell_may_read_a_constant_of_any_size(size, tmp_path):
-    factor = np.linspace(0.1, 1, size, dtype="float32")
-
-    class Scaled(Layer):
-        state_size = output_size = size
-
-        def call(self, inputs, states):
-            y = K.tanh(inputs + states[0]) * K.constant(factor)
-            return y, [y]
-
-    model = Sequential([RNN(Scaled(), input_shape=(3, size))])
-    steps = np.random.default_rng(0).random((2, 3, size), dtype="float32")
-    expected = np.zeros((2, size))
-    for step in steps.transpose(1, 0, 2):
-        expected = np.tanh(step + expected) * factor
-    np.testing.assert_allclose(model.predict(steps), expected, rtol=1e-5)
-    model.export(tmp_path / "m.onnx")
