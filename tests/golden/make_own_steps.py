@@ -1,6 +1,6 @@
 """Writes own_steps.json: what tf_keras computes for the programs of own_steps_programs.py.
 
-python tests/golden/make_own_steps.py      (in the environment of `make peers`)
+python -m tests.golden.make_own_steps      (in the environment of `make peers`)
 """
 
 import json
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import tensorflow as tf
 import tf_keras
-from own_steps_programs import PROGRAMS
+
+from tests.golden.own_steps_programs import PROGRAMS
 
 if __name__ == "__main__":
     found = {}
