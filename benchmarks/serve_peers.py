@@ -1,7 +1,7 @@
 """What our server is compared with, each as a process: ``python -m benchmarks.serve_peers KIND ...``.
 
-constant         the same stack (Starlette on uvicorn, our HTTP/2), whose handlers answer the same to all
-grpc_aio         such a handler in grpcio's own server
+constant         Starlette on uvicorn, and grpc.aio, whose handlers answer the same to all
+http2            such a handler of gRPC over our own HTTP/2
 by_hand MODEL    a Starlette handler as it is written by hand: bytes in, ``session.run``, bytes out
 loop MODEL       onnxruntime without a server: answers lines with the samples that it does a second
 stack MODEL      imports what our server imports, and makes a session
@@ -31,18 +31,17 @@ _SERVICE = "inference.GRPCInferenceService"
 def main() -> None:
     """Runs one of them until it is killed."""
     kind, *arguments = sys.argv[1:]
-    kinds = (constant, grpc_aio, by_hand, loop, stack, mlserver)
+    kinds = (constant, http2, by_hand, loop, stack, mlserver)
     {made.__name__: made for made in kinds}[kind](*arguments)
 
 
 def constant() -> None:
     """Bodies are read and messages parsed, as every handler does."""
+    import grpc
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import Route
-
-    from kcompile_runtime.serving.protocol.grpc_connection import GrpcServer
 
     numbers, output, request, response = _answer()
     entry = {**output, "parameters": {"binary_data_size": len(numbers)}}
@@ -53,16 +52,20 @@ def constant() -> None:
         await asked.body()
         return Response(header + numbers, headers=said, media_type="application/octet-stream")
 
-    def rpc(call: Any, content: Any) -> None:
-        request(content)
-        call.reply(response.SerializeToString())
+    async def rpc(asked: Any, context: Any) -> Any:
+        return response
+
+    handler = grpc.unary_unary_rpc_method_handler(rpc, request, type(response).SerializeToString)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Any) -> Any:
-        messages = socket.create_server(("127.0.0.1", 0))
-        await GrpcServer(rpc, 64 << 20).start(messages, None)
-        ports = [used.getsockname()[1] for used in (listening, messages)]
-        print(f"http://127.0.0.1:{ports[0]}, gRPC on port {ports[1]}", flush=True)
+        server = grpc.aio.server()
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(_SERVICE, {"ModelInfer": handler}),)
+        )
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        print(f"http://127.0.0.1:{listening.getsockname()[1]}, gRPC on port {port}", flush=True)
         yield
 
     listening = socket.create_server(("127.0.0.1", 0))
@@ -70,28 +73,27 @@ def constant() -> None:
     _serve(Starlette(routes=routes, lifespan=lifespan), listening)
 
 
-def grpc_aio() -> None:
-    """gRPC alone."""
+def http2() -> None:
+    """gRPC alone, on the loop that uvicorn takes."""
     import asyncio
 
-    import grpc
+    import uvloop
+
+    from kcompile_runtime.serving.protocol.grpc_connection import GrpcServer
 
     _, _, request, response = _answer()
 
-    async def rpc(asked: Any, context: Any) -> Any:
-        return response
+    def rpc(call: Any, content: Any) -> None:
+        request(content)
+        call.reply(response.SerializeToString())
 
     async def serve() -> None:
-        handler = grpc.unary_unary_rpc_method_handler(rpc, request, type(response).SerializeToString)
-        server = grpc.aio.server()
-        server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(_SERVICE, {"ModelInfer": handler}),)
-        )
-        print(f"gRPC on port {server.add_insecure_port('127.0.0.1:0')}", flush=True)
-        await server.start()
-        await server.wait_for_termination()
+        listening = socket.create_server(("127.0.0.1", 0))
+        await GrpcServer(rpc, 64 << 20).start(listening, None)
+        print(f"gRPC on port {listening.getsockname()[1]}", flush=True)
+        await asyncio.Event().wait()
 
-    asyncio.run(serve())
+    uvloop.run(serve())
 
 
 def _answer() -> tuple[bytes, dict[str, Any], Any, Any]:

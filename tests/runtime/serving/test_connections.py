@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -179,6 +180,89 @@ def test_answers_over_grpc_are_the_protocols_messages(running: Running) -> None:
             assert (found.id, found.model_name, list(found.outputs[0].shape)) == (key, "dense", [2, 3])
             y = np.frombuffer(found.raw_output_contents[0], np.float32).reshape(2, 3)
             np.testing.assert_allclose(y, models.dense_reference(x), rtol=1e-5)
+
+
+def known(running: Running) -> dict[bytes, Any]:
+    return running.server._uvicorn.config.app.known  # type: ignore[union-attr]
+
+
+def asked(x: np.ndarray, *fields: str) -> bytes:
+    """One that is told from others by its tensor alone."""
+    entry = {"name": "x", "datatype": "FP32", "shape": x.shape, "parameters": {"binary_data_size": x.nbytes}}
+    header = json.dumps({"inputs": [entry]}).encode()
+    return posted(header + x.tobytes(), f"Inference-Header-Content-Length: {len(header)}", *fields)
+
+
+IN_PIECES: dict[str, list[slice]] = {
+    "whole": [slice(None)],
+    "header first": [slice(None, 100), slice(100, None)],
+    "all but a byte": [slice(None, -1), slice(-1, None)],
+    "a byte first": [slice(None, 1), slice(1, None)],
+}
+
+
+@pytest.mark.parametrize("pieces", IN_PIECES)
+def test_headers_that_come_again_have_their_own_bodies(running: Running, wire: Wire, pieces: str) -> None:
+    rng = np.random.default_rng(len(pieces))
+    for number in range(8):
+        for shape, field in (((1, 4), "x-one: 1"), ((2, 4), "x-one: 1"), ((1, 4), "x-two: 2")):
+            x = rng.random(shape, np.float32)
+            content = asked(x, field)
+            for piece in IN_PIECES[pieces] if number % 2 else [slice(None)]:
+                wire.socket.sendall(content[piece])
+                time.sleep(0.002)
+            status, fields, answer = wire.answer()
+            assert status == 200 and len(fields["x-request-id"]) == 32
+            np.testing.assert_allclose(outputs(answer).reshape(-1, 3), models.dense_reference(x), rtol=1e-5)
+    assert {b"x-one: 1" in head for head in known(running)} >= {True}
+
+
+def test_requests_behind_a_known_header_are_answered_in_order(wire: Wire) -> None:
+    xs = np.random.default_rng(1).random((40, 1, 4), np.float32)
+    first, *others = [asked(x, "x-many: 1") for x in xs]
+    wire.socket.sendall(first)
+    assert wire.answer()[0] == 200
+    for start in range(0, 39, 3):  # one that is known and alone, and two behind it
+        wire.socket.sendall(others[start])
+        wire.socket.sendall(b"".join(others[start + 1 : start + 3]))
+    for x in xs[1:]:
+        status, _, answer = wire.answer()
+        assert status == 200
+        np.testing.assert_allclose(outputs(answer).reshape(-1, 3), models.dense_reference(x), rtol=1e-5)
+
+
+@pytest.mark.parametrize("field", ["Connection: close", "x-request-id: mine", "Expect: 100-continue"])
+def test_headers_that_do_not_come_again_are_not_kept(running: Running, field: str) -> None:
+    for _ in range(2):
+        wire = Wire(running)
+        wire.socket.sendall(asked(np.ones((1, 4), np.float32), field, "x-kept: no"))
+        status, fields, _ = wire.answer()
+        if status == 100:
+            status, fields, _ = wire.answer()
+        assert status == 200
+        if field.startswith("x-request-id"):
+            assert fields["x-request-id"] == "mine"
+        wire.socket.close()
+    assert not any(b"x-kept" in head for head in known(running))
+
+
+def test_lines_without_carriage_returns_are_not_kept(running: Running) -> None:
+    """Where a parser takes these for the end of a header, it is not where it is looked for."""
+    content = asked(np.ones((1, 4), np.float32), "x-bare: 1").replace(b"x-bare: 1\r\n", b"x-bare: 1\n")
+    for _ in range(2):
+        wire = Wire(running)
+        wire.socket.sendall(content)
+        assert wire.socket.recv(12) in (b"HTTP/1.1 200", b"HTTP/1.1 400")
+        wire.socket.close()
+    assert not any(b"x-bare" in head for head in known(running))
+
+
+def test_refusals_are_those_of_each_request(wire: Wire) -> None:
+    for _ in range(3):
+        wire.socket.sendall(posted(b"{}" + bytes(40), model="none"))
+        assert wire.answer()[0] == 404
+        wire.socket.sendall(posted(b"{}" + bytes(40)))
+        assert wire.answer()[0] == 400
 
 
 def test_however_many_wait_behind_one_they_are_answered(wire: Wire) -> None:

@@ -47,12 +47,23 @@ class Exchange:
 
     __slots__ = ("headers", "id", "infers", "scope", "start")
 
-    def __init__(self, scope: Scope) -> None:
+    headers: Headers
+    infers: tuple[str, str | None] | None
+
+    def __init__(self, scope: Scope, before: Exchange | None = None) -> None:
         self.start = time.perf_counter()
-        self.scope, self.headers = scope, dict(scope["headers"])
-        place = _INFER.fullmatch(scope["path"]) if scope["method"] == "POST" else None
-        self.infers = None if place is None else (place[1], place[2])
+        self.scope = scope
+        if before is not None:
+            self.headers, self.infers = before.headers, before.infers
+        else:
+            self.headers = dict(scope["headers"])
+            place = _INFER.fullmatch(scope["path"]) if scope["method"] == "POST" else None
+            self.infers = None if place is None else (place[1], place[2])
         self.id = request_id(self.headers.get(b"x-request-id", b""))
+
+    def again(self) -> Exchange:
+        """Another request with the same header."""
+        return Exchange(self.scope, self)
 
     def finished(self, reply: Reply) -> Reply:
         """The reply with the id."""
@@ -110,6 +121,8 @@ class RestServer(Service):
     def __init__(self, *shared: Any, lifespan: Any = None) -> None:
         super().__init__(*shared)
         self._requests = v2_json.Requests(self._limits)
+        #: What requests with a header that may come again are, and the length of their bodies.
+        self.known: dict[bytes, tuple[Exchange, int]] = {}
         self._lifespan = Router(lifespan=lifespan)
         self._routes = self._table()
 
