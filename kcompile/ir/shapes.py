@@ -6,6 +6,20 @@ from collections.abc import Iterable
 from typing import Any, SupportsIndex, overload
 
 
+class Size(int):
+    """The size of one axis: a number, which TensorFlow 1 has as ``shape[1].value``."""
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> int:
+        """The number."""
+        return int(self)
+
+    def __reduce__(self) -> Any:
+        return int, (int(self),)
+
+
 class TensorShape(tuple[int | None, ...]):
     """Per axis the size, None where it is open.
 
@@ -91,7 +105,9 @@ class TensorShape(tuple[int | None, ...]):
     def __getitem__(self, key: slice) -> TensorShape: ...
     def __getitem__(self, key: Any) -> Any:
         found = tuple.__getitem__(self, key)
-        return _shape(found) if type(key) is slice else found
+        if type(key) is slice:
+            return _shape(found)
+        return found if found is None else Size(found)
 
     def __reduce__(self) -> Any:
         return TensorShape, (tuple(self),)

@@ -27,6 +27,7 @@ _PLACES: dict[str, tuple[str, ...]] = {
     "eager.backprop": ("",),
     "eager.context": ("", "config"),
     "eager.def_function": ("",),
+    "eager.tape": (),
     "framework": ("",),
     "framework.constant_op": ("",),
     "framework.dtypes": ("dtypes", ""),

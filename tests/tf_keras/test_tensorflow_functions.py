@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import types
 
 import numpy as np
@@ -147,3 +148,47 @@ def test_sizes_that_are_said_are_known_beside_one_that_is_open(name):
     made = make(tf.shape(x)[0], tf.ones([1, 1, 8]))
     assert made.shape.as_list() == known
     assert K.function([x], [made])([np.ones((3, 4))])[0].shape == (3, *known[1:])
+
+
+#: Name -> paddings of (open, 3), the pairs at 2 samples, and the known sizes.
+PADDINGS = {
+    "to a number of rows": (
+        lambda x: [[0, tf.maximum(0, 5 - tf.shape(x)[0])], [0, 1]],
+        [(0, 3), (0, 1)],
+        [None, 4],
+    ),
+    "a vector an axis": (lambda x: [[1, 0], tf.stack([0, tf.shape(x)[0]])], [(1, 0), (0, 2)], [None, None]),
+    "a tensor": (lambda x: tf.constant([[0, 0], [1, 1]]), [(0, 0), (1, 1)], [None, 5]),
+    "a computed tensor": (
+        lambda x: tf.stack([[0, tf.shape(x)[1] - 2], [1, 0]]),
+        [(0, 1), (1, 0)],
+        [None, None],
+    ),
+    "an array": (lambda x: np.array([[1, 0], [0, 2]]), [(1, 0), (0, 2)], [None, 5]),
+    "tuples": (lambda x: ((0, 0), (1, 1)), [(0, 0), (1, 1)], [None, 5]),
+}
+
+
+@pytest.mark.parametrize(
+    "name, mode",
+    [(name, "CONSTANT") for name in PADDINGS]
+    + [(name, "REFLECT") for name in list(PADDINGS)[2:5]]
+    + [(name, "SYMMETRIC") for name in ("a tensor", "tuples")],
+)
+def test_paddings_are_numbers_and_tensors(name, mode):
+    make, pairs, known = PADDINGS[name]
+    given, x = np.arange(6.0, dtype="float32").reshape(2, 3), K.placeholder((None, 3))
+    made = tf.pad(x, make(x), mode, constant_values=-1)
+    filled = {"constant_values": -1} if mode == "CONSTANT" else {}
+    found = K.function([x], [made])([given])[0]
+    np.testing.assert_array_equal(found, np.pad(given, pairs, mode.lower(), **filled))
+    assert made.shape.as_list() == known
+
+
+def test_sizes_of_axes_are_numbers_that_tensorflow_1_has_as_values():
+    x = K.placeholder((None, 4, 3))
+    assert x.shape[-1] == 3 and x.shape[-1].value == 3 and x.get_shape()[1].value == 4
+    assert x.get_shape()[1:].as_list() == [4, 3] and x.shape[0] is None
+    assert repr(x.shape[1]) == "4" and np.zeros(x.shape[1:]).shape == (4, 3)
+    assert type(pickle.loads(pickle.dumps(x.shape[1]))) is int
+    assert set(map(type, x.shape.as_list())) == {type(None), int}

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...ir import Constant, Value, claim_steps, op, sizes_of
 from .. import backend as K
-from ..backend.tensors import as_int64, axis_index, expanded, known_shape, refine, shape_vector
+from ..backend.tensors import as_int64, axis_index, expanded, known_shape, refine, shape_vector, static_dims
 from .slices import sliced
 from .table import OPERATIONS, _alike, _axis, _bool, _float, _move_axis, _rank, _size, _tensor, _up_to
 from .tensorflow import as_list, of_tensorflow, type_name
@@ -246,7 +246,7 @@ def pad(
     x = _tensor(tensor)
     if str(mode).upper() != "SYMMETRIC":
         return _padded(x, paddings, str(mode).lower(), constant_values)
-    for axis, (before, after) in enumerate(paddings):
+    for axis, (before, after) in enumerate(_pairs(paddings, _rank(x))):
         if before or after:
             claim_steps(max(int(before), 0) + max(int(after), 0), f"a pad of {before} and {after}")
             places = np.pad(_up_to(_size(x, axis)), (before, after), mode="symmetric")
@@ -255,14 +255,28 @@ def pad(
 
 
 def _padded(x: Value, pad_width: Any, mode: str, constant_values: Any) -> Value:
-    widths = pad_width if isinstance(pad_width, list) else [pad_width]
-    pairs = [entry if isinstance(entry, list) else [entry, entry] for entry in widths]
-    pairs = pairs * _rank(x) if len(pairs) == 1 else pairs
+    pairs = _pairs(pad_width, _rank(x))
     if mode not in ("constant", "reflect", "edge") or len(pairs) != _rank(x):
         raise ValueError(f"A `pad` has mode {mode!r} and widths {pad_width!r}, which is not here.")
-    pads = [int(before) for before, _ in pairs] + [int(after) for _, after in pairs]
+    before, after = ([pair[side] for pair in pairs] for side in (0, 1))
     value = None if not constant_values else _tensor(constant_values, x)
-    return op.Pad(x, pads, value, mode=mode)
+    padded = op.Pad(x, shape_vector([*before, *after]), value, mode=mode)
+    sizes = [
+        size + b + a if isinstance(size, int) and isinstance(b, int) and isinstance(a, int) else None
+        for size, b, a in zip(known_shape(x), before, after, strict=True)
+    ]
+    return refine(padded, sizes)
+
+
+def _pairs(widths: Any, rank: int) -> list[Any]:
+    """Per axis, how much is added before and after it: whole numbers, or tensors of one."""
+    if isinstance(widths, Value):
+        numbers = static_dims(op.Reshape(widths, [-1])) or [None] * (2 * rank)
+        parts = _parts(widths, 2 * rank)
+        flat = [part if n is None else n for n, part in zip(numbers, parts, strict=True)]
+        return [flat[2 * axis : 2 * axis + 2] for axis in range(rank)]
+    rows = [_parts(row, 2) if isinstance(row, Value) else as_list(row) for row in as_list(widths)]
+    return rows * rank if len(rows) == 1 else rows
 
 
 @of_tensorflow("reverse_sequence")
