@@ -6,8 +6,9 @@ Importing this package loads neither torch, nor h5py, nor onnxruntime: each is l
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kcompile_runtime.lazy_packages import attach
 
 if TYPE_CHECKING:
     from . import keras as keras
@@ -20,36 +21,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-#: Names that are loaded when asked for, and their modules.
-_LAZY = {
-    "DeviceNotFoundError": ".devices",
-    "device_scope": ".devices",
-    "export": ".live_models.live",
-    "from_keras": ".live_models.live",
-    "predict": ".live_models.live",
-    "push_weights": ".live_models.live",
-}
-__all__ = [
-    "DeviceNotFoundError",
-    "__version__",
-    "device_scope",
-    "export",
-    "from_keras",
-    "keras",
-    "predict",
-    "push_weights",
-]
+__all__ = ["__version__"]
 
-
-if not TYPE_CHECKING:  # checkers read the imports above, and find names that are none
-
-    def __getattr__(name: str) -> Any:
-        if name == "keras":
-            return importlib.import_module(".keras", __name__)
-        if name in _LAZY:
-            return getattr(importlib.import_module(_LAZY[name], __name__), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+attach(
+    globals(),
+    {
+        "DeviceNotFoundError": "devices",
+        "device_scope": "devices",
+        "export": "live_models.live",
+        "from_keras": "live_models.live",
+        "predict": "live_models.live",
+        "push_weights": "live_models.live",
+    },
+    ["keras"],
+)

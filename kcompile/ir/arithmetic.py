@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -124,50 +125,70 @@ def index(x: Value, key: Any) -> Value:
         return _chosen(x, as_value(key))
     keys = list(key) if isinstance(key, tuple) else [key]
     keys = _expand_ellipsis(x, keys)
-    axis = 0
-    slices: list[tuple[int, Bound, Bound, Bound]] = []
-    gathers: list[tuple[int, Any]] = []
-    squeezed: list[int] = []
-    inserted: list[int] = []
-    for k in keys:
-        if k is None:
-            inserted.append(axis - len(squeezed) + len(inserted))
-            continue
-        if _is_mask(k):
-            raise OperatorError(
-                f"{x!r} cannot be indexed by a boolean mask; multiply by it, or use K.switch."
-            )
-        if isinstance(k, slice):
-            if k != slice(None):
-                slices.append((axis, *_slice_bounds(k)))
-        elif isinstance(k, int | np.integer):
-            slices.append((axis, int(k), int(k) + 1 if k != -1 else _END, 1))
-            squeezed.append(axis)
-        else:
-            gathers.append((axis, k))
-            if _rank_of_index(k) == 0:
-                squeezed.append(axis)
-        axis += 1
-    for gather_axis, indices in gathers:
-        indices = (
-            as_value(indices) if not isinstance(indices, list) else Constant(np.asarray(indices, np.int64))
-        )
-        if _rank_of_index(indices) == 0:
-            indices = op.Unsqueeze(indices, [0])
-        elif _rank_of_index(indices) != 1:
-            if len(keys) > 1:
-                raise OperatorError(
-                    "an index tensor of more than one axis must be the only index; use K.gather."
-                )
-        x = op.Gather(x, indices, axis=gather_axis)
-    if slices:
-        axes, starts, ends, steps = zip(*slices, strict=True)
+    found = _Indexing.of(x, keys)
+    for axis, indices in found.gathers:
+        x = op.Gather(x, _index_vector(indices, alone=len(keys) == 1), axis=axis)
+    if found.slices:
+        axes, starts, ends, steps = zip(*found.slices, strict=True)
         x = op.Slice(x, _vector(starts), _vector(ends), list(axes), _vector(steps))
-    if squeezed:
-        x = op.Squeeze(x, squeezed)
-    if inserted:
-        x = op.Unsqueeze(x, inserted)
+    if found.squeezed:
+        x = op.Squeeze(x, found.squeezed)
+    if found.inserted:
+        x = op.Unsqueeze(x, found.inserted)
     return x
+
+
+@dataclass
+class _Indexing:
+    """What keys ask of the axes of a value.
+
+    Attributes:
+        slices: (axis, start, end, step). gathers: (axis, indices).
+        squeezed: axes that are left out at the end. inserted: where new ones come then.
+    """
+
+    slices: list[tuple[int, Bound, Bound, Bound]] = field(default_factory=list)
+    gathers: list[tuple[int, Any]] = field(default_factory=list)
+    squeezed: list[int] = field(default_factory=list)
+    inserted: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, x: Value, keys: list[Any]) -> _Indexing:
+        found, axis = cls(), 0
+        for key in keys:
+            if key is None:
+                found.inserted.append(axis - len(found.squeezed) + len(found.inserted))
+                continue
+            if _is_mask(key):
+                raise OperatorError(
+                    f"{x!r} cannot be indexed by a boolean mask; multiply by it, or use K.switch."
+                )
+            found._add(axis, key)
+            axis += 1
+        return found
+
+    def _add(self, axis: int, key: Any) -> None:
+        if isinstance(key, slice):
+            if key != slice(None):
+                self.slices.append((axis, *_slice_bounds(key)))
+        elif isinstance(key, int | np.integer):
+            self.slices.append((axis, int(key), int(key) + 1 if key != -1 else _END, 1))
+            self.squeezed.append(axis)
+        else:
+            self.gathers.append((axis, key))
+            if _rank_of_index(key) == 0:
+                self.squeezed.append(axis)
+
+
+def _index_vector(indices: Any, alone: bool) -> Value:
+    """Indices as Gather takes them: of one axis, or of more where they are the only index."""
+    value = Constant(np.asarray(indices, np.int64)) if isinstance(indices, list) else as_value(indices)
+    rank = _rank_of_index(value)
+    if rank == 0:
+        return op.Unsqueeze(value, [0])
+    if rank != 1 and not alone:
+        raise OperatorError("an index tensor of more than one axis must be the only index; use K.gather.")
+    return value
 
 
 def _chosen(x: EagerTensor, mask: Value) -> Value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx
@@ -38,38 +38,41 @@ def with_numbers(template: Template, arrays: Sequence[np.ndarray]) -> Template:
     constants = _constants(graph)
     values = [name for node in graph.node for name in (node.name, *node.input, *node.output)]
     unique = Names([*constants, *values]).unique
-    rewritten = []
+    rewritten: list[onnx.NodeProto] = []
     for node in graph.node:
-        if node.op_type != "DequantizeLinear" or not _is_stored(node, constants):
-            rewritten.append(node)
-            continue
-        stored = array_of(constants[node.input[0]])
-        numbers = numpy_helper.from_array(
-            _numbers(node, stored, constants), unique(f"{node.input[0]}_numbers")
-        )
-        graph.initializer.append(numbers)
-        if stored.dtype.name not in _ROUNDED:
-            rewritten.append(helper.make_node("Identity", [numbers.name], node.output, node.name))
-            continue
-        zero_point = (
-            node.input[2] if len(node.input) > 2 and node.input[2] else unique(f"{node.input[0]}_zero")
-        )
-        if zero_point not in constants:
-            scale = array_of(constants[node.input[1]])
-            tensor = numpy_helper.from_array(np.zeros(scale.shape, stored.dtype), zero_point)
-            graph.initializer.append(tensor)
-            constants[zero_point] = tensor
-        integers = unique(f"{numbers.name}_integers")
-        operands = [node.input[1], zero_point]
-        rounding = helper.make_node("QuantizeLinear", [numbers.name, *operands], [integers], integers)
-        reading = helper.make_node("DequantizeLinear", [integers, *operands], node.output, node.name)
-        for each in (rounding, reading):
-            each.attribute.extend(attribute for attribute in node.attribute if attribute.name == "axis")
-        rewritten += [rounding, reading]
+        is_stored = node.op_type == "DequantizeLinear" and _is_stored(node, constants)
+        rewritten += _of_numbers(node, graph, constants, unique) if is_stored else [node]
     del graph.node[:]
     graph.node.extend(rewritten)
     _drop_unread(graph)
     return split(proto)
+
+
+def _of_numbers(
+    node: onnx.NodeProto,
+    graph: onnx.GraphProto,
+    constants: dict[str, onnx.TensorProto],
+    unique: Callable[[str], str],
+) -> list[onnx.NodeProto]:
+    """What makes the same result of a weight in numbers, which it puts into the graph."""
+    stored = array_of(constants[node.input[0]])
+    numbers = numpy_helper.from_array(_numbers(node, stored, constants), unique(f"{node.input[0]}_numbers"))
+    graph.initializer.append(numbers)
+    if stored.dtype.name not in _ROUNDED:
+        return [helper.make_node("Identity", [numbers.name], node.output, node.name)]
+    zero_point = node.input[2] if len(node.input) > 2 and node.input[2] else unique(f"{node.input[0]}_zero")
+    if zero_point not in constants:
+        scale = array_of(constants[node.input[1]])
+        tensor = numpy_helper.from_array(np.zeros(scale.shape, stored.dtype), zero_point)
+        graph.initializer.append(tensor)
+        constants[zero_point] = tensor
+    integers = unique(f"{numbers.name}_integers")
+    operands = [node.input[1], zero_point]
+    rounding = helper.make_node("QuantizeLinear", [numbers.name, *operands], [integers], integers)
+    reading = helper.make_node("DequantizeLinear", [integers, *operands], node.output, node.name)
+    for each in (rounding, reading):
+        each.attribute.extend(attribute for attribute in node.attribute if attribute.name == "axis")
+    return [rounding, reading]
 
 
 def _stored(graph: onnx.GraphProto) -> list[onnx.NodeProto]:

@@ -56,42 +56,18 @@ def profile_training(model: Any, x: Any, y: Any, *, seconds: float = 2.0) -> Rep
 def training_report(model: Any, times: Sequence[NodeTime], latency: float, samples: int) -> Report:
     """The report of what was measured."""
     names = sorted((layer.name for layer in model.layers), key=len, reverse=True)
-    layers: dict[str, list[float]] = {}
-    for time in times:
-        entry = layers.setdefault(_layer(time.node, names), [0.0, 0.0, 0.0])
-        entry[0] += typical(time.forward)
-        entry[1] += typical(time.backward)
-        entry[2] += time.kept
-    ordered = sorted(layers.items(), key=lambda item: -(item[1][0] + item[1][1]))
+    ordered = _by_layer(times, names)
     whole = sum(forward + backward for _, (forward, backward, _) in ordered) or 1.0
     rows = [
         (name, forward, backward, (forward + backward) / whole, int(kept))
         for name, (forward, backward, kept) in ordered
     ]
-    columns = [
-        Column("layer"),
-        Column("forward", "s"),
-        Column("backward", "s"),
-        Column("share", "%"),
-        Column("kept for backward", "B"),
-    ]
     drawn = ordered[:_MOST_BARS]
     return Report(
         f"Training of {model.name}",
         [
-            Facts(
-                "One step",
-                [
-                    Fact("samples", samples),
-                    Fact("latency", latency, "s"),
-                    Fact("throughput", samples / latency, "samples/s"),
-                    Fact("in layers, loss and optimizer", whole, "s"),
-                    Fact("forward", sum(row[1] for row in rows if row[0] != _OPTIMIZER), "s"),
-                    Fact("backward", sum(row[2] for row in rows), "s"),
-                    Fact("optimizer", sum(row[1] for row in rows if row[0] == _OPTIMIZER), "s"),
-                ],
-            ),
-            Table("Layers", columns, rows),
+            _facts(rows, whole, latency, samples),
+            Table("Layers", list(_COLUMNS), rows),
             Bars(
                 "Time of each layer",
                 [name for name, _ in drawn],
@@ -100,6 +76,43 @@ def training_report(model: Any, times: Sequence[NodeTime], latency: float, sampl
             ),
             Flame("Flame graph", _flame(model.name, times, names)),
             *([Notes("Measured", [busy])] if (busy := about_load()) else []),
+        ],
+    )
+
+
+_COLUMNS = (
+    Column("layer"),
+    Column("forward", "s"),
+    Column("backward", "s"),
+    Column("share", "%"),
+    Column("kept for backward", "B"),
+)
+
+
+def _by_layer(times: Sequence[NodeTime], names: Sequence[str]) -> list[tuple[str, list[float]]]:
+    """Seconds forward, seconds backward and bytes kept of each layer, the slowest first."""
+    layers: dict[str, list[float]] = {}
+    for time in times:
+        entry = layers.setdefault(_layer(time.node, names), [0.0, 0.0, 0.0])
+        entry[0] += typical(time.forward)
+        entry[1] += typical(time.backward)
+        entry[2] += time.kept
+    return sorted(layers.items(), key=lambda item: -(item[1][0] + item[1][1]))
+
+
+def _facts(
+    rows: Sequence[tuple[str, float, float, float, int]], whole: float, latency: float, samples: int
+) -> Facts:
+    return Facts(
+        "One step",
+        [
+            Fact("samples", samples),
+            Fact("latency", latency, "s"),
+            Fact("throughput", samples / latency, "samples/s"),
+            Fact("in layers, loss and optimizer", whole, "s"),
+            Fact("forward", sum(row[1] for row in rows if row[0] != _OPTIMIZER), "s"),
+            Fact("backward", sum(row[2] for row in rows), "s"),
+            Fact("optimizer", sum(row[1] for row in rows if row[0] == _OPTIMIZER), "s"),
         ],
     )
 

@@ -297,38 +297,42 @@ def _bidirectional(layer: Any, name: str) -> list[TorchModuleSpec]:
 # --- attention ----------------------------------------------------------------------------------------------
 
 
+_PROJECTED = ("query", "key", "value")
+
+
+def _by_role(layer: Any) -> dict[str, Parameter]:
+    """The weights of a MultiHeadAttention as "query/kernel", ..., "attention_output/bias"."""
+    roles = [f"{role}/{what}" for role in (*_PROJECTED, "attention_output") for what in ("kernel", "bias")]
+    by_path = {parameter.name.split(":")[0]: parameter for parameter in layer.weights}
+    found = ((role, [p for path, p in by_path.items() if path.endswith(role)]) for role in roles)
+    return {role: parameters[0] for role, parameters in found if parameters}
+
+
 def _attention(layer: Any, name: str) -> list[TorchModuleSpec]:
     """Query, key and value of Keras, (features, heads, size) each, as nn.MultiheadAttention stacks them."""
-    by_path = {parameter.name.split(":")[0]: parameter for parameter in layer.weights}
-    parameters: dict[str, Parameter] = {}
-    for role in ("query", "key", "value", "attention_output"):
-        for what in ("kernel", "bias"):
-            found = [p for path, p in by_path.items() if path.endswith(f"{role}/{what}")]
-            if found:
-                parameters[f"{role}/{what}"] = found[0]
-    features = {parameters[f"{role}/kernel"].shape[0] for role in ("query", "key", "value")}
-    heads = [parameters[f"{role}/kernel"].shape[1:] for role in ("query", "key", "value")]
+    parameters = _by_role(layer)
+    features = {parameters[f"{role}/kernel"].shape[0] for role in _PROJECTED}
+    heads = [parameters[f"{role}/kernel"].shape[1:] for role in _PROJECTED]
     width = int(np.prod(heads[0]))
     others = set(layer.weights) - set(parameters.values())  # those of a gate
     if len(features) > 1 or len(set(heads)) > 1 or width not in features or others:
         return [as_it_is(layer, name)]
 
     def encode(arrays: Arrays) -> Arrays:
-        stacked = [arrays[f"{role}/kernel"].reshape(width, -1).T for role in ("query", "key", "value")]
+        stacked = [arrays[f"{role}/kernel"].reshape(width, -1).T for role in _PROJECTED]
         tensors = {
             "in_proj_weight": np.concatenate(stacked),
             "out_proj.weight": arrays["attention_output/kernel"].reshape(width, -1).T,
         }
         if "query/bias" in arrays:
-            tensors["in_proj_bias"] = np.concatenate(
-                [arrays[f"{role}/bias"].reshape(-1) for role in ("query", "key", "value")]
-            )
+            biases = [arrays[f"{role}/bias"].reshape(-1) for role in _PROJECTED]
+            tensors["in_proj_bias"] = np.concatenate(biases)
             tensors["out_proj.bias"] = arrays["attention_output/bias"]
         return tensors
 
     def decode(tensors: Arrays) -> Arrays:
         arrays = {}
-        for i, role in enumerate(("query", "key", "value")):
+        for i, role in enumerate(_PROJECTED):
             rows = slice(i * width, (i + 1) * width)
             for what, source in (("kernel", "in_proj_weight"), ("bias", "in_proj_bias")):
                 if f"{role}/{what}" in parameters:

@@ -147,9 +147,27 @@ class Compiled:
 
     def _emit(self, weighted: Weighting) -> _Variant:
         """Loss and metric updates, with or without placeholders for sample weights."""
+        weights = dict(zip([output.name for output in self.outputs], self.weights(weighted), strict=False))
+        total, updates = self._emit_losses(weights)
+        total = self._with_added_losses(total)
+        with K.name_scope("metrics"), call_frame(), emitting(symbolic=True):
+            for output in self.outputs:
+                for metric in output.metrics:
+                    weight = self._metric_weight(metric, None, output)
+                    updates += metric_updates(metric, output.target, output.value, sample_weight=weight)
+                for metric in output.weighted_metrics:
+                    weight = self._metric_weight(metric, weights.get(output.name), output)
+                    updates += metric_updates(metric, output.target, output.value, sample_weight=weight)
+            for metric, added in self._added_metric_values():
+                updates += added if isinstance(added, list) else metric_updates(metric, added)
+        return _Variant(total, list({(id(p), id(v)): (p, v) for p, v in updates}.values()))
+
+    def _emit_losses(
+        self, weights: Mapping[str, Value]
+    ) -> tuple[Value | None, list[tuple[Parameter, Value]]]:
+        """The sum of the outputs' losses, None without any, and what their means are updated by."""
         total: Value | None = None
         updates: list[tuple[Parameter, Value]] = []
-        weights = dict(zip([output.name for output in self.outputs], self.weights(weighted), strict=False))
         with K.name_scope("loss"), call_frame(), emitting(symbolic=True):
             for output in self.outputs:
                 weight = weights.get(output.name)
@@ -162,6 +180,10 @@ class Compiled:
                 if isinstance(output.loss_weight, Value) or output.loss_weight != 1.0:
                     value = value * output.loss_weight
                 total = value if total is None else total + value
+        return total, updates
+
+    def _with_added_losses(self, total: Value | None) -> Value:
+        """The loss with those that layers and users added, a scalar."""
         extra = [
             loss() if callable(loss) and not isinstance(loss, Value) else loss for loss in self.model.losses
         ]
@@ -176,18 +198,7 @@ class Compiled:
             loss = K.mean(loss) if loss.rank != 0 else loss
             total = loss if total is None else total + loss
         assert total is not None  # there was a loss, or one of those added
-        total = total if total.rank == 0 else K.mean(total)
-        with K.name_scope("metrics"), call_frame(), emitting(symbolic=True):
-            for output in self.outputs:
-                for metric in output.metrics:
-                    weight = self._metric_weight(metric, None, output)
-                    updates += metric_updates(metric, output.target, output.value, sample_weight=weight)
-                for metric in output.weighted_metrics:
-                    weight = self._metric_weight(metric, weights.get(output.name), output)
-                    updates += metric_updates(metric, output.target, output.value, sample_weight=weight)
-            for metric, added in self._added_metric_values():
-                updates += added if isinstance(added, list) else metric_updates(metric, added)
-        return _Variant(total, list({(id(p), id(v)): (p, v) for p, v in updates}.values()))
+        return total if total.rank == 0 else K.mean(total)
 
     def _loss_updates(self, output: Output, value: Value) -> list[tuple[Parameter, Value]]:
         """The mean of an output's loss: over batches, as Keras 2.3 has it, or over samples, as later ones."""

@@ -115,15 +115,7 @@ def fit(
         print_msg(f"Train on {source.samples} samples, validate on {validation.samples} samples")
     callback_list.set_model(model)
     its = rules.of_dialect(model)
-    params = {
-        "batch_size": source.batch_size,
-        "epochs": epochs,
-        "steps": source.steps if source.steps_given or its.logs_of_epoch else None,
-        "samples": source.samples,
-        "verbose": verbose,
-        "do_validation": validation is not None,
-        "metrics": _reported(model, validation is not None),
-    }
+    params = _callback_params(model, source, epochs, verbose, validation is not None)
     callback_list.set_params(params)
     for callback in callback_list:
         if not (its.logs_of_epoch and getattr(callback, "validation_data", None) is not None):
@@ -145,6 +137,22 @@ def fit(
         model.optimizer.finalize_variable_values(model._trained_weights)
     callback_list.on_train_end(logs if its.logs_of_epoch else None)
     return history
+
+
+def _callback_params(
+    model: CompiledNetwork, source: DataAdapter, epochs: int, verbose: int, validates: bool
+) -> dict[str, Any]:
+    """What callbacks are told of a training before it begins."""
+    counts_steps = source.steps_given or rules.of_dialect(model).logs_of_epoch
+    return {
+        "batch_size": source.batch_size,
+        "epochs": epochs,
+        "steps": source.steps if counts_steps else None,
+        "samples": source.samples,
+        "verbose": verbose,
+        "do_validation": validates,
+        "metrics": _reported(model, validates),
+    }
 
 
 def _validation_arrays(model: CompiledNetwork, validation: DataAdapter | None) -> list[Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -119,29 +119,19 @@ def print_summary(
     if ends[-1] <= 1:
         ends = [int(width * end) for end in ends]
 
-    def show_row(fields: list[Any]) -> None:
-        line = ""
-        for field, end in zip(fields, ends, strict=False):
-            # A field that filled its column gives up its last character to keep the columns apart.
-            line = (line[:-1] + " " if line else "") + str(field)
-            line = line[: int(end)].ljust(int(end))
-        show(line)
-
     show(f'Model: "{model.name}"')
     show("_" * width)
-    show_row(columns)
+    show(_row(columns, ends))
     show("=" * width)
     layers = list(model.layers)
     relevant = {id(node) for node in nodes}
     for i, layer in enumerate(layers):
         fields = [f"{layer.name} ({type(layer).__name__})", _output_shape(layer), layer.count_params()]
-        if chain:
-            show_row(fields)
-        else:
-            connections = [f"{name}[{n}][{t}]" for name, n, t in connections_among(layer, relevant)] or [""]
-            show_row([*fields, connections[0]])
-            for connection in connections[1:]:
-                show_row(["", "", "", connection])
+        sources = [] if chain else connections_among(layer, relevant)
+        first, *others = [f"{name}[{n}][{t}]" for name, n, t in sources] or [""]
+        show(_row(fields if chain else [*fields, first], ends))
+        for connection in others:
+            show(_row(["", "", "", connection], ends))
         show(("=" if i == len(layers) - 1 else "_") * width)
     trainable = count_params(model.trainable_weights)
     frozen = count_params(model.non_trainable_weights)
@@ -149,6 +139,16 @@ def print_summary(
     show(f"Trainable params: {trainable:,}")
     show(f"Non-trainable params: {frozen:,}")
     show("_" * width)
+
+
+def _row(fields: Sequence[Any], ends: Sequence[float]) -> str:
+    """A line of the table, whose columns end there."""
+    line = ""
+    for field, end in zip(fields, ends, strict=False):
+        # A field that filled its column gives up its last character to keep the columns apart.
+        line = (line[:-1] + " " if line else "") + str(field)
+        line = line[: int(end)].ljust(int(end))
+    return line
 
 
 def _print_later_summary(

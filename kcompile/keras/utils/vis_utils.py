@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 from ...atomic import replacing
@@ -74,74 +75,85 @@ def model_to_dot(
     Raises:
         ImportError: pydot is not installed. ValueError: for a ``layer_range`` that names no layers.
     """
-    return _drawn(
-        model, show_shapes, show_layer_names, rankdir, expand_nested, dpi, subgraph, show_dtype, layer_range,
-        show_layer_activations, show_trainable,
+    style = _Style(
+        show_shapes, show_layer_names, rankdir, expand_nested, dpi,
+        show_dtype, show_layer_activations, show_trainable,
     )  # fmt: skip
+    return _drawn(model, style, subgraph, layer_range)
 
 
-def _drawn(
-    model: Any,
-    show_shapes: bool,
-    show_layer_names: bool,
-    rankdir: str,
-    expand_nested: bool,
-    dpi: int,
-    subgraph: bool,
-    show_dtype: bool,
-    layer_range: Any,
-    show_layer_activations: bool,
-    show_trainable: bool,
-) -> Any:
-    said = (show_dtype, show_layer_activations, show_trainable)
+@dataclass(frozen=True)
+class _Style:
+    """What a drawing says of layers, and how it lies."""
+
+    shows_shapes: bool
+    shows_names: bool
+    direction: str
+    expands: bool
+    dpi: int
+    shows_dtype: bool
+    shows_activations: bool
+    shows_trainable: bool
+
+    @property
+    def said_later(self) -> tuple[bool, bool, bool]:
+        """What tf.keras 2 adds to labels."""
+        return self.shows_dtype, self.shows_activations, self.shows_trainable
+
+    def label(self, layer: Any, nested: Any, in_range: bool) -> Any:
+        """The label of a layer's box; a layer within a range has that of tf.keras 2."""
+        if any(self.said_later) or in_range:
+            return _later_label(layer, self.shows_shapes, self.shows_names, *self.said_later)
+        return _label(layer, self.shows_shapes, self.shows_names, name_inner=nested is None)
+
+
+def _drawn(model: Any, style: _Style, subgraph: bool, layer_range: Any = None) -> Any:
     pydot = _pydot()
-    if subgraph:
-        dot = pydot.Cluster(style="dashed", graph_name=re.sub(r"\W", "_", model.name))
-        dot.set("label", _quoted(_text(model.name)))
-        dot.set("labeljust", "l")
-    else:
-        dot = pydot.Dot()
-        dot.set("rankdir", rankdir)
-        dot.set("concentrate", True)
-        dot.set("dpi", dpi)
-        dot.set_node_defaults(shape="record")
+    dot = _empty_cluster(pydot, model) if subgraph else _empty_graph(pydot, style)
     if not getattr(model, "built", True) and type(model).__name__ == "Sequential":
         model.build()
-
     nodes = model_nodes(model)
-    drawn = _drawn_layers(model, nodes)
-    if layer_range is not None:
-        drawn = layers_in_range(model, layer_range)
-        kept = {id(layer) for layer in drawn}
+    drawn = _drawn_layers(model, nodes) if layer_range is None else layers_in_range(model, layer_range)
     for layer in drawn:
-        nested = _nested_model(layer) if expand_nested else None
+        nested = _nested_model(layer) if style.expands else None
         if nested is not None:
-            cluster = _drawn(
-                nested, show_shapes, show_layer_names, rankdir, True, dpi, True, said[0], None, *said[1:]
-            )
-            dot.add_subgraph(cluster)
+            dot.add_subgraph(_drawn(nested, style, subgraph=True))
         if nested is not layer:
-            if any(said) or layer_range is not None:
-                label = _later_label(layer, show_shapes, show_layer_names, *said)
-            else:
-                label = _label(layer, show_shapes, show_layer_names, name_inner=nested is None)
-            dot.add_node(pydot.Node(_box(layer), label=label))
+            dot.add_node(pydot.Node(_box(layer), label=style.label(layer, nested, layer_range is not None)))
         if nested is not None and nested is not layer:
             for entry in _entries(nested):
                 add_edge(dot, _box(layer), entry)
-    for node in nodes:
-        for position, (inbound, index) in enumerate(
-            zip(node.inbound_layers, node.tensor_indices, strict=True)
-        ):
-            if layer_range is not None and not {id(inbound), id(node.outbound_layer)} <= kept:
-                continue
-            source = _exit(inbound, index) if expand_nested else _box(inbound)
-            add_edge(
-                dot,
-                source,
-                _entry(node.outbound_layer, position) if expand_nested else _box(node.outbound_layer),
-            )
+    kept = None if layer_range is None else {id(layer) for layer in drawn}
+    _add_edges(dot, nodes, style.expands, kept)
     return dot
+
+
+def _empty_cluster(pydot: Any, model: Any) -> Any:
+    dot = pydot.Cluster(style="dashed", graph_name=re.sub(r"\W", "_", model.name))
+    dot.set("label", _quoted(_text(model.name)))
+    dot.set("labeljust", "l")
+    return dot
+
+
+def _empty_graph(pydot: Any, style: _Style) -> Any:
+    dot = pydot.Dot()
+    dot.set("rankdir", style.direction)
+    dot.set("concentrate", True)
+    dot.set("dpi", style.dpi)
+    dot.set_node_defaults(shape="record")
+    return dot
+
+
+def _add_edges(dot: Any, nodes: list[Any], expands: bool, kept: set[int] | None) -> None:
+    """An edge for each tensor that a layer is called on; between the layers with these ids, if not None."""
+    for node in nodes:
+        layer = node.outbound_layer
+        sources = zip(node.inbound_layers, node.tensor_indices, strict=True)
+        for position, (inbound, index) in enumerate(sources):
+            if kept is not None and not {id(inbound), id(layer)} <= kept:
+                continue
+            source = _exit(inbound, index) if expands else _box(inbound)
+            add_edge(dot, source, _entry(layer, position) if expands else _box(layer))
 
 
 def _drawn_layers(model: Any, nodes: list[Any]) -> list[Any]:
@@ -267,8 +279,11 @@ def plot_model(
     Raises:
         ImportError: pydot is not installed. OSError: Graphviz's ``dot`` is not installed.
     """
-    said = (show_dtype, layer_range, show_layer_activations, show_trainable)
-    dot = _drawn(model, show_shapes, show_layer_names, rankdir, expand_nested, dpi, False, *said)
+    style = _Style(
+        show_shapes, show_layer_names, rankdir, expand_nested, dpi,
+        show_dtype, show_layer_activations, show_trainable,
+    )  # fmt: skip
+    dot = _drawn(model, style, False, layer_range)
     path = os.fspath(to_file)
     kind = os.path.splitext(path)[1][1:] or "png"
     if kind in ("dot", "gv"):
