@@ -9,6 +9,7 @@ come as a sequence, the likeliest first.
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -231,8 +232,7 @@ class _Inference:
 
     def _find_always_short(self, batch: Mapping[str, int]) -> set[tuple[str, int]]:
         """Axes of values that are short however long the open axes are."""
-        names = {dim for shape in self._shapes for dim in shape if isinstance(dim, str)}
-        inferred = self._inferred({**dict.fromkeys(names, _LONGEST), **batch}, strict=False)
+        inferred = self._inferred({**_longest(self._shapes, batch), **batch}, strict=False)
         if inferred is None:
             return set()
         return {(value, axis) for value, axis, size in _axes(inferred) if 0 <= size < 2 and axis >= 0}
@@ -247,6 +247,20 @@ class _Inference:
             return shape_inference.infer_shapes(self._proto, strict_mode=strict, data_prop=True)
         except (shape_inference.InferenceError, onnx.checker.ValidationError):
             return None
+
+
+def _longest(shapes: list[tuple[int | str, ...]], batch: Mapping[str, int]) -> Sizes:
+    """Long sizes for all open axes but the batch, with which no input has too many elements: inference follows
+    the numbers of what is computed from sizes alone, as a grid of anchors is, element by element."""
+    found: Sizes = {}
+    for shape in shapes:
+        sizes = [batch.get(dim, dim) if isinstance(dim, str) else dim for dim in shape]
+        names = [size for size in sizes if isinstance(size, str)]
+        known = math.prod(size for size in sizes if isinstance(size, int))
+        side = int((_MOST_ELEMENTS / max(1, known)) ** (1 / max(1, len(names))))
+        for name in names:
+            found[name] = min(found.get(name, _LONGEST), max(side, 2))
+    return found
 
 
 def _axes(model: onnx.ModelProto) -> Iterator[tuple[str, int, int]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from kcompile.ir import Constant, Graph, Value, op
+from kcompile.onnx_io import sizes as sizes_of_axes
 from kcompile.onnx_io.sizes import axis_names, propose_sizes
 
 
@@ -109,3 +112,22 @@ def test_an_input_of_unknown_rank_is_refused():
     value = Value("float32", None, "x")
     with pytest.raises(ValueError, match="'x' has no known rank"):
         next(propose_sizes(Graph([op.Relu(value)], [value]), 2))
+
+
+@pytest.mark.parametrize(
+    "shape", [("b", 3, "t"), ("b", "h", "w", 3), ("b", "h", "h", 3), ("b", "d", "h", "w", 1), ("b", "t", 0)]
+)
+def test_no_input_is_longer_than_inference_can_follow(shape, monkeypatch):
+    """A grid of anchors is computed from sizes alone, and inference follows its numbers one by one."""
+    asked = []
+    infer = sizes_of_axes.shape_inference.infer_shapes
+
+    def noting(proto, **kwargs):
+        dims = proto.graph.input[0].type.tensor_type.shape.dim
+        asked.append(math.prod(dim.dim_value for dim in dims))
+        return infer(proto, **kwargs)
+
+    monkeypatch.setattr(sizes_of_axes.shape_inference, "infer_shapes", noting)
+    x = Value("float32", shape, "x")
+    next(propose_sizes(Graph([op.Relu(x)], [x]), 2))
+    assert 2 <= len(asked) and max(asked) <= 2 * sizes_of_axes._MOST_ELEMENTS
