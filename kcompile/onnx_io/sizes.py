@@ -250,8 +250,10 @@ class _Inference:
 
 
 def _longest(shapes: list[tuple[int | str, ...]], batch: Mapping[str, int]) -> Sizes:
-    """Long sizes for all open axes but the batch, with which no input has too many elements: inference follows
-    the numbers of what is computed from sizes alone, as a grid of anchors is, element by element."""
+    """Long sizes for all open axes but the batch, with which no input has too many elements.
+
+    Inference follows the numbers of what is computed from sizes alone, as a grid of anchors is, one by one.
+    """
     found: Sizes = {}
     for shape in shapes:
         sizes = [batch.get(dim, dim) if isinstance(dim, str) else dim for dim in shape]
