@@ -258,7 +258,9 @@ def optimize(
     calibrate: Annotated[
         Path | None, typer.Option(metavar="DATA", help="Samples to take ranges of: .npz, .npy, .csv.")
     ] = None,
-    calibration: Annotated[Calibration, typer.Option(help="How ranges are taken.")] = Calibration.minmax,
+    calibration: Annotated[
+        Calibration | None, typer.Option(help="How ranges are taken (default: what moves outputs least).")
+    ] = None,
     percentile: Annotated[
         float, typer.Option(metavar="P", min=90, max=100, help="With --calibration percentile: what is kept.")
     ] = 99.999,
@@ -303,7 +305,9 @@ def optimize(
     from .optimizing import Calibrating, Judging, Precision, optimize_model
 
     precision = Precision(int8, dynamic, None if weights is None else int(weights.value), float16, bfloat16)
-    calibrating = Calibrating(calibrate, calibration.value, percentile, reduce_range, equalize)
+    calibrating = Calibrating(
+        calibrate, calibration and calibration.value, percentile, reduce_range, equalize
+    )
     judging = Judging(max_drop, metric.value, labels, evaluate, write_anyway)
     file = ModelFile(model, safe_mode=not unsafe)
     with progress_bar():

@@ -53,7 +53,7 @@ class Calibrating(NamedTuple):
     """Where samples come from, and how ranges are taken of them."""
 
     data: Path | None = None
-    calibration: str = "minmax"
+    calibration: str | None = None
     percentile: float = 99.999
     reduce_range: bool | None = None
     equalize: bool | None = None

@@ -15,9 +15,9 @@ from ..ir import OperatorError
 from ..onnx_io.comparing import compare
 from ..onnx_io.reading import read_graph
 from . import precision, quantizing
+from .calibrating import Calibrating, calibrated
 from .compact import compact
 from .details import Speed, Spread, report_of, speeds, spreads
-from .equalization import equalized
 from .errors import OptimizeError
 from .machine import saturates
 from .quantizing import weighted_nodes
@@ -25,7 +25,7 @@ from .ranges import Calibration, Ranges
 from .report import Report
 from .running import Runner
 from .samples import Arrays, Samples, SamplesError
-from .scoring import Difference, Judge, Score, difference, sqnr
+from .scoring import Difference, Judge, Score, difference
 from .search import hold
 from .sensitivity import Sensitivity, sensitivities, with_quantized_nodes
 from .sources import carries_states, check_quantizable, onnx_model
@@ -139,7 +139,7 @@ def quantize(
     method: Method | None = None,
     *,
     calibrate: Arrays | None = None,
-    calibration: Calibration = "minmax",
+    calibration: Calibration | None = None,
     percentile: float = 99.999,
     keep: Collection[str] = (),
     reduce_range: bool | None = None,
@@ -161,7 +161,8 @@ def quantize(
             "static" with samples, "dynamic" without.
         calibrate: arrays (samples, ...) for the inputs: one, a list, or a dict by name; 100 to 500 samples as
             the model meets them.
-        calibration: "minmax", "percentile" or "entropy", see ``Ranges``.
+        calibration: "minmax", "percentile" or "entropy", see ``Ranges``; by default "minmax", or one of the
+            others where outputs on the samples gain by it.
         percentile: of the numbers that "percentile" keeps.
         keep: names of layers that stay float32.
         reduce_range: whether weights have 7 bits; by default where the processor here would cut sums of 8.
@@ -196,7 +197,7 @@ def quantize(
     judged = samples if evaluate is None else Samples(source, evaluate, "evaluation")
     if method is None:
         method = "dynamic" if samples is None else "static"
-    how = _Calibrated(calibration, percentile, equalize)
+    how = Calibrating(calibration, percentile, equalize)
     recipe = _Recipe(source, method, samples, how, reduce_range)
     kept = recipe.nodes_of(_known_layers(keep, recipe.layers))
 
@@ -242,18 +243,6 @@ def _detail(result: Quantized, recipe: _Recipe, samples: Samples, keep: Collecti
         result.spreads = spreads(cast(Ranges, recipe.ranges), recipe.base, read, few)
 
 
-@dataclass(frozen=True)
-class _Calibrated:
-    """How ranges are taken."""
-
-    calibration: Calibration
-    percentile: float
-    equalize: bool | None
-
-    def ranges(self, model: onnx.ModelProto, samples: Samples) -> Ranges:
-        return Ranges(model, samples, self.calibration, self.percentile)
-
-
 class _Recipe:
     """One way to quantize one model, for any choice of nodes that stay float32.
 
@@ -267,7 +256,7 @@ class _Recipe:
         source: onnx.ModelProto,
         method: Method,
         samples: Samples | None,
-        how: _Calibrated,
+        how: Calibrating,
         reduce_range: bool | None,
     ) -> None:
         if method not in METHODS:
@@ -290,32 +279,19 @@ class _Recipe:
         )
         self._whole: onnx.ModelProto | None = None
 
-    def _ranges(self, how: _Calibrated) -> Ranges | None:
+    def _ranges(self, how: Calibrating) -> Ranges | None:
         """Taken on the base, which becomes the equalized one where that is better."""
         if self.method == "static":
             if self.samples is None:
                 raise SamplesError(
                     "calibration: ranges of static quantisation are taken on samples; give some."
                 )
-            plain = how.ranges(self.base, self.samples)
-            other = None if how.equalize is False else equalized(self.base, self.samples)
-            if other is None:
-                return plain
-            even = how.ranges(other, self.samples)
-            if how.equalize or self._noise(other, even) < self._noise(self.base, plain):
-                self.base, self.equalized = other, True
-                return even
-            return plain
+            found = calibrated(self.source, self.base, self.samples, how, self.reduce_range)
+            self.base, self.equalized = found.base, found.equalized
+            return found.ranges
         if self.method == "float16" and self.samples is not None:
             return Ranges(quantizing.shaped(self.base), self.samples)
         return None
-
-    def _noise(self, base: onnx.ModelProto, ranges: Ranges) -> float:
-        """The most that outputs lose, in decibels below zero."""
-        few = cast(Samples, self.samples).subset(_COMPARED)
-        made = quantizing.static(base, ranges, reduce_range=self.reduce_range)
-        pairs = zip(Runner(self.source).outputs(few), Runner(made).outputs(few), strict=True)
-        return max(-sqnr(expected, got) for expected, got in pairs)
 
     def nodes_of(self, layers: Iterable[str]) -> list[str]:
         """The names of the nodes of layers."""

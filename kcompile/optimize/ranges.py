@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
@@ -31,7 +32,7 @@ class Ranges:
 
     Attributes:
         spans: (lowest, highest) by tensor.
-        histograms: (counts, edges) by tensor; none for "minmax", which needs none.
+        histograms: (counts, edges) by tensor; none where only "minmax", which needs none, was asked for.
 
     Args:
         prepared: the model.
@@ -53,15 +54,26 @@ class Ranges:
             raise OptimizeError(f"calibration: expected {', '.join(CALIBRATIONS)}; found {calibration!r}.")
         if not 90 <= percentile <= 100:
             raise OptimizeError(f"percentile: expected a number from 90 to 100; found {percentile}.")
-        self.calibration = calibration
+        self._model, self._samples, self._percentile = prepared, samples, percentile
         self.extremes = _extremes(prepared, samples)
         self.histograms: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._take(calibration)
+
+    def by(self, calibration: Calibration) -> Ranges:
+        """The same numbers' ranges by another calibration; nothing is counted twice."""
+        other = copy.copy(self)
+        other._take(calibration)
+        self.histograms = other.histograms
+        return other
+
+    def _take(self, calibration: Calibration) -> None:
+        self.calibration = calibration
         if calibration == "minmax":
             self.spans = self.extremes
             return
-        self.histograms = _histograms(prepared, samples, self.extremes)
+        self.histograms = self.histograms or _histograms(self._model, self._samples, self.extremes)
         if calibration == "percentile":
-            self.spans = {name: _percentile(*found, percentile) for name, found in self.histograms.items()}
+            self.spans = {name: _percentile(*f, self._percentile) for name, f in self.histograms.items()}
         else:
             self.spans = {name: _entropy(*found) for name, found in self.histograms.items()}
 

@@ -9,7 +9,7 @@ from kcompile import keras, onnx_io
 from kcompile_runtime.session import load_onnxruntime, older
 from tests.optimize.networks import Digits, digits_network
 
-QUANTIZING = {"compact", "equalization", "pads", "profiling", "quantize", "search", "tuning"}
+QUANTIZING = {"calibrating", "compact", "equalization", "pads", "profiling", "quantize", "search", "tuning"}
 
 
 @pytest.fixture(autouse=True)

@@ -129,9 +129,10 @@ def test_it_is_done_where_it_pays(tmp_path):
 
 def test_it_is_left_where_it_does_not(digits):
     chosen, forced = (
-        quantize(digits.proto, calibrate=digits.x[:50], equalize=asked) for asked in (None, True)
+        quantize(digits.proto, calibrate=digits.x[:50], calibration="minmax", equalize=asked)
+        for asked in (None, True)
     )
-    plain = quantize(digits.proto, calibrate=digits.x[:50], equalize=False)
+    plain = quantize(digits.proto, calibrate=digits.x[:50], calibration="minmax", equalize=False)
     assert forced.step["equalized"]
     assert chosen.differences[0].sqnr == pytest.approx(
         max(plain.differences[0].sqnr, forced.differences[0].sqnr)
