@@ -239,7 +239,7 @@ def accuracy_rows(name: str) -> Iterator[Row]:
         print(f"  {name}: left out, {error}", file=sys.stderr)
         return
     count = sum(len(part.y_test) for part in learnt)
-    before = _accuracy(learnt, lambda part: part.source)
+    before = float(np.mean(_right(learnt, lambda part: part.source)))
     topic = f"accuracy: {learnt[0].title}"
     yield Row(topic, f"float32, {count} held out", 100 * before, "%")
     for method, most in DROPS.items():
@@ -248,19 +248,32 @@ def accuracy_rows(name: str) -> Iterator[Row]:
         except OptimizeError:  # convolutions alone have nothing for it
             continue
         models = iter(made)
-        after = _accuracy(learnt, lambda part, models=models: next(models).model)  # type: ignore[misc]
+        after = float(np.mean(_right(learnt, lambda part, models=models: next(models).model)))  # type: ignore[misc]
         yield Row(topic, f"{method}: points lost", 100 * (before - after), "", target=most)
         yield Row(topic, f"{method}: share of the file", made[0].bytes_after / made[0].bytes_before, "")
-    theirs = _accuracy(learnt, _plainly_quantized)
-    ours = _accuracy(learnt, lambda part: _quantized(part, "static").model)
-    what = "static, next to plain"
-    yield Row(topic, what, 100 * ours, "%", 100 * theirs, ours / theirs, NEVER_WORSE, at_least=True)
+    theirs = _right(learnt, _plainly_quantized)
+    ours = _right(learnt, lambda part: _quantized(part, "static").model)
+    yield answers_row(topic, "static, next to plain", ours, theirs)
 
 
-def _accuracy(learnt: list[Learnt], form: Callable[[Learnt], onnx.ModelProto]) -> float:
-    """Of a form of each network, on all that was held out."""
-    right = sum(part.accuracy(form(part)) * len(part.y_test) for part in learnt)
-    return right / sum(len(part.y_test) for part in learnt)
+def answers_row(topic: str, what: str, ours: np.ndarray, theirs: np.ndarray) -> Row:
+    """Accuracy next to another's on the same samples.
+
+    Its noise is that of the answers in which the two differ: of other samples as many would fall to either
+    side by chance (McNemar 1947).
+
+    Args:
+        ours, theirs: (samples,), whether an answer is right.
+    """
+    of_us, of_them = float(np.mean(ours)), float(np.mean(theirs))
+    noise = 1.96 * float(np.sqrt(np.sum(ours != theirs))) / len(ours) / of_them
+    ratio = of_us / of_them
+    return Row(topic, what, 100 * of_us, "%", 100 * of_them, ratio, NEVER_WORSE, at_least=True, noise=noise)
+
+
+def _right(learnt: list[Learnt], form: Callable[[Learnt], onnx.ModelProto]) -> np.ndarray:
+    """Whether a form of each network answers right, for all that was held out: (samples,)."""
+    return np.concatenate([part.right(form(part)) for part in learnt])
 
 
 def _quantized(learnt: Learnt, method: str) -> Quantized:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import optimize, optimize_learnt
+from benchmarks.results import cells
 
 
 def small(keras):
@@ -86,3 +87,17 @@ def test_docstrings_become_numbers_of_words():
     x, y = optimize_learnt.docstrings()
     assert x.shape == (len(y), optimize_learnt.LONGEST) and x.max() < optimize_learnt.WORDS
     assert len(y) > 1000 and set(y) == set(range(len(optimize_learnt.PACKAGES)))
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "verdict"), [(0, 0, "yes"), (4, 3, "within noise"), (35, 0, "NO"), (3, 4, "yes")]
+)
+def test_answers_that_differ_are_the_noise_of_an_accuracy(lost, won, verdict):
+    theirs = np.arange(1000) < 735
+    ours = theirs.copy()
+    ours[:lost] = False
+    ours[735 : 735 + won] = True
+    row = optimize.answers_row("t", "w", ours, theirs)
+    assert row.ratio == pytest.approx((735 - lost + won) / 735)
+    assert row.noise == pytest.approx(1.96 * (lost + won) ** 0.5 / 735)
+    assert cells(row)[5] == verdict
