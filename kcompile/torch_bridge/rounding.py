@@ -14,12 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from .ops.quantization import RANGES, DequantizeLinear, QuantizeLinear, spread
+from .ops.quantization import RANGES, DequantizeLinear, QuantizeLinear, gradients, remember, spread
 
 
 class _Rounded(torch.autograd.Function):
-    """``x`` as integers say it; gradients go straight through, not to what was clipped, and to the scale as
-    in LSQ (Esser et al. 2020)."""
+    """``x`` as integers say it, with the gradients that the two operators by themselves have."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, zero_point: Tensor | None, low: int, high: int) -> Tensor:
@@ -29,26 +28,13 @@ class _Rounded(torch.autograd.Function):
         centred = torch.clamp(levels, low, high)
         if zero_point is not None:
             centred.sub_(zero_point)
-        of_scale = ctx.needs_input_grad[1]
-        ctx.save_for_backward(levels, *((x, scale, centred) if of_scale else ()))
-        ctx.bounds = low - 0.5, high + 0.5
-        return centred * scale if of_scale else centred.mul_(scale)
+        remember(ctx, x, scale, levels, centred, (low, high))
+        # in place where the gradient of the scale does not read it
+        return centred * scale if ctx.needs_input_grad[1] else centred.mul_(scale)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        (gradient,) = gradients
-        levels, *saved = ctx.saved_tensors
-
-        def where_not_clipped(values: Tensor) -> Tensor:
-            found: Tensor = torch.ops.aten.hardtanh_backward(values, levels, *ctx.bounds)
-            return found
-
-        of_x = where_not_clipped(gradient) if ctx.needs_input_grad[0] else None
-        if not saved:
-            return of_x, None, None, None, None
-        x, scale, centred = saved
-        slope = centred - where_not_clipped(x / scale)
-        return of_x, (gradient * slope).sum_to_size(scale.shape), None, None, None
+    def backward(ctx: Any, *given: Tensor) -> Any:
+        return *gradients(ctx, *given), None, None, None
 
 
 def rounded(

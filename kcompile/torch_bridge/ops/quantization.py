@@ -46,35 +46,62 @@ def _learns(x: Tensor, scale: Tensor) -> bool:
 
 
 def _quantize_learning(x: Tensor, scale: Tensor, zero_point: Tensor | float, dtype: torch.dtype) -> Tensor:
-    """As ``_quantize``; the integers remember x and where it was not clipped."""
+    """As ``_quantize``; the integers remember x, its levels before they were clipped, and the bounds."""
     with torch.no_grad():
         low, high = RANGES[dtype]
         levels = torch.div(x, scale).round_().add_(zero_point)
-        clipped = torch.clamp(levels, low, high)
-        integers = clipped.to(dtype)
-        integers._made_of = x, clipped == levels  # type: ignore[attr-defined]
+        integers = torch.clamp(levels, low, high).to(dtype)
+        integers._made_of = x, levels, low, high  # type: ignore[attr-defined]
     return integers
 
 
+def remember(
+    ctx: Any, x: Tensor, scale: Tensor, levels: Tensor, centred: Tensor, bounds: tuple[int, int]
+) -> None:
+    """Keeps in ``forward`` what ``gradients`` needs.
+
+    Args:
+        ctx: whose second input is the scale.
+        levels: as they were before they were clipped to ``bounds``, with the zero point.
+        centred: clipped, without the zero point.
+    """
+    saved = (x, scale, centred) if ctx.needs_input_grad[1] else ()
+    ctx.save_for_backward(levels, *saved)
+    ctx.bounds = bounds[0] - 0.5, bounds[1] + 0.5
+
+
+def gradients(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """Of x and of the scale, for the gradient of ``centred * scale``: straight through rounding and not to
+    what was clipped, and to the scale as in LSQ."""
+    levels, *saved = ctx.saved_tensors
+
+    def where_not_clipped(values: Tensor) -> Tensor:
+        found: Tensor = torch.ops.aten.hardtanh_backward(values, levels, *ctx.bounds)
+        return found
+
+    of_x = where_not_clipped(gradient) if ctx.needs_input_grad[0] else None
+    if not saved:
+        return of_x, None
+    x, scale, centred = saved
+    slope = centred - where_not_clipped(x / scale)
+    return of_x, (gradient * slope).sum_to_size(scale.shape)
+
+
 class _StraightThrough(torch.autograd.Function):
-    """``levels * scale``, as if the levels were ``x / scale`` where nothing was clipped."""
+    """What DequantizeLinear makes of integers that remember what they were made of. rounding.py has the same
+    for both operators in one call, which is quicker, for graphs that have them side by side; this is for
+    others and for eager code."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, scale: Tensor, levels: Tensor, inside: Tensor) -> Tensor:
-        saved = (x, scale, levels) if ctx.needs_input_grad[1] else ()
-        ctx.save_for_backward(inside, *saved)
-        return levels * scale
+    def forward(
+        ctx: Any, x: Tensor, scale: Tensor, centred: Tensor, levels: Tensor, low: int, high: int
+    ) -> Tensor:
+        remember(ctx, x, scale, levels, centred, (low, high))
+        return centred * scale
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        (gradient,) = gradients
-        inside, *saved = ctx.saved_tensors
-        of_x = gradient * inside if ctx.needs_input_grad[0] else None
-        if not saved:
-            return of_x, None, None, None
-        x, scale, levels = saved
-        slope = levels - torch.where(inside, x / scale, 0.0)
-        return of_x, (gradient * slope).sum_to_size(scale.shape), None, None
+    def backward(ctx: Any, *given: Tensor) -> Any:
+        return *gradients(ctx, *given), None, None, None, None
 
 
 def QuantizeLinear(
@@ -105,8 +132,8 @@ def DequantizeLinear(
     made_of = getattr(x, "_made_of", None)
     if made_of is None:
         return levels.to(scale.dtype) * scale
-    source, inside = made_of
-    found: Tensor = _StraightThrough.apply(source, scale, levels.to(scale.dtype), inside)
+    source, *clipped = made_of
+    found: Tensor = _StraightThrough.apply(source, scale, levels.to(scale.dtype), *clipped)
     return found
 
 
