@@ -182,6 +182,11 @@ GOOD: dict[str, Callable[[Peer], list[bytes]]] = {
         *(frame(http2.DATA, 0, 1, b"\0") for _ in EMPTY),
         frame(http2.DATA, END_STREAM, 1),
     ],
+    "a time of eleven thousand years": lambda p: [
+        p.header(1, changed(grpc_timeout="99999999H")),
+        *_message(1),
+    ],
+    "a time that is none": lambda p: [p.header(1, changed(grpc_timeout="soon")), *_message(1)],
     "a length that is said": lambda p: [p.header(1, changed(content_length="5")), *_message(1)],
     "fields after the message": lambda p: [
         p.header(1),
@@ -580,6 +585,7 @@ def test_grpc_s_own_client_hears_what_is_wrong(waiting: Running) -> None:
             with pytest.raises(grpc.RpcError) as caught:
                 call(content, **{"timeout": 20, **options})
             assert caught.value.code() == code and text in caught.value.details()  # type: ignore[attr-defined]
+        assert outputs(call(request(2), timeout=1e9)).shape == (2, 3)
         cancelled = call.future(request(1))
         cancelled.cancel()
         assert outputs(call(request(3), timeout=20)).shape == (3, 3)

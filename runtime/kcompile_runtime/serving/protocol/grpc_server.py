@@ -40,6 +40,8 @@ _RESPONSE = message("ModelInferResponse")
 _ID, _RAW_CONTENTS = 3, 6
 """Numbers of fields of a response."""
 _MOST_STARTS = 256
+_NO_TIME_S = 1e6
+"""What clients say that want to wait for any time."""
 Method = Callable[[Any], Awaitable[Any]]
 _OPEN = ("ServerLive", "ServerReady")
 
@@ -135,7 +137,7 @@ class GrpcService(Service):
         """Of bytes and to bytes: making messages of both took as long as all else here."""
         found = self._requests.read(content)
         request, head = found.request, call.head
-        if head.timeout_s is not None and "timeout" not in request.parameters:
+        if head.timeout_s is not None and head.timeout_s < _NO_TIME_S and "timeout" not in request.parameters:
             timeout = max(1, int(head.timeout_s * 1e6))
             request.parameters = {**request.parameters, "timeout": timeout}
         asked.id = found.id

@@ -178,11 +178,13 @@ class Http2Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The peer reads no more, so no more of it is read."""
-        self._transport.pause_reading()
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """It goes on."""
-        self._transport.resume_reading()
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         """Handles all whole frames."""
