@@ -59,6 +59,11 @@ _OF_OTHERS = {
     "types": "types",
     "warnings": "warnings",
 }
+#: What the backend brought of TensorFlow, and private functions of it that programs call.
+OF_BACKEND = (
+    "_EPSILON _get_available_gpus _to_tensor context control_flow_ops device_lib functional_ops image_ops math_ops "
+    "moving_averages np tensor_array_ops tf tf_image_ops tf_keras_backend tf_ops variable_scope"
+)
 _LAYER = "InputSpec K Layer activations constraints initializers interfaces np regularizers"
 _FUNCTIONS = "deserialize_keras_object func_dump func_load has_arg"
 _NETWORKS = (
@@ -76,6 +81,8 @@ _BROUGHT = {
         f"applications.{name}": _NETWORKS
         for name in "inception_v3 mobilenet resnet50 vgg16 vgg19 xception".split()
     },
+    "backend": OF_BACKEND,
+    "backend.tensorflow_backend": OF_BACKEND,
     "callbacks": "Iterable K OrderedDict Progbar csv deque io json np os standardize_input_data sys time "
     "warnings",
     "constraints": "K deserialize_keras_object serialize_keras_object",
@@ -123,7 +130,7 @@ def give(path: str, module: ModuleType) -> None:
     names = _BROUGHT[path].split()
     own = vars(module).get("__getattr__")
     for name in names:
-        if name not in _OF_KERAS and name not in _OF_OTHERS:
+        if not any(name in table for table in (_OF_KERAS, _OF_OTHERS, OF_BACKEND.split())):
             module.__dict__[name] = getattr(module, name)
 
     def answer(name: str) -> Any:
@@ -135,11 +142,13 @@ def give(path: str, module: ModuleType) -> None:
 
     module.__dict__["__getattr__"] = answer
     if hasattr(module, "__all__"):
-        module.__dict__["__all__"] = [*dict.fromkeys([*module.__all__, *names])]
+        module.__dict__["__all__"] = [*dict.fromkeys([*module.__all__, *(n for n in names if n[0] != "_")])]
 
 
 def _value(name: str) -> Any:
-    """What a name of the two tables stands for; others are known to the modules, by their old names."""
+    """What a name of the tables stands for; others are known to the modules, by their old names."""
+    if name in OF_BACKEND.split() and name not in _OF_OTHERS:
+        return importlib.import_module("kcompile.tf_keras.backend_imports").imported(name)
     path = f"{_KERAS}.{_OF_KERAS[name]}" if name in _OF_KERAS else _OF_OTHERS[name]
     home, _, member = path.partition(":")
     found = importlib.import_module(home)

@@ -329,7 +329,8 @@ class _Writer:
         return True
 
     def _write_initializer(self, scope: _Scope, array: np.ndarray, name: str) -> None:
-        inline = self.weights == "inline" or array.nbytes <= _SMALL_BYTES or array.dtype == object
+        # with weights as inputs, what is no weight is in the model: only weights are bound
+        inline = self.weights != "external" or array.nbytes <= _SMALL_BYTES or array.dtype == object
         if (
             inline or scope is not self._main
         ):  # onnxruntime takes arrays for initializers of the main graph only

@@ -10,8 +10,6 @@ from typing import Any
 
 from .. import keras
 from ..keras import backend as K
-from .modules.config import list_logical_devices
-from .modules.control_flow import cond
 from .tensorflow.namespace import root
 
 __path__: list[str] = []
@@ -137,7 +135,7 @@ def smart_cond(
     """What one of two functions returns: called here where the condition is a number, else ``tf.cond``."""
     known = smart_constant_value(pred)
     if known is None:
-        return cond(pred, true_fn, false_fn)
+        return root().cond(pred, true_fn, false_fn)
     function = true_fn if known else false_fn
     return None if function is None else function()
 
@@ -168,8 +166,8 @@ def _tf_inspect() -> dict[str, Any]:
 
 #: What is in a private module alone.
 _OWN: dict[str, Callable[[], dict[str, Any]]] = {
-    "client.device_lib": lambda: {"list_local_devices": list_logical_devices},
-    "eager.context": lambda: {"num_gpus": lambda: len(list_logical_devices("GPU"))},
+    "client.device_lib": lambda: {"list_local_devices": root().config.list_logical_devices},
+    "eager.context": lambda: {"num_gpus": lambda: len(root().config.list_logical_devices("GPU"))},
     "framework.smart_cond": lambda: {"smart_cond": smart_cond, "smart_constant_value": smart_constant_value},
     "framework.tensor_util": lambda: {
         "constant_value": root().get_static_value,

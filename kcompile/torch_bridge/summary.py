@@ -44,6 +44,17 @@ def summary_metadata() -> Any:
     return SummaryMetadata()
 
 
+def summary_message(value: Any = None) -> Any:
+    """A ``Summary`` of entries, each a message or a dict of its fields.
+
+    Raises:
+        ImportError: tensorboard is not installed.
+    """
+    with optional("tensorboard", "tf.Summary"):
+        from tensorboard.compat.proto.summary_pb2 import Summary
+    return Summary(value=value)
+
+
 def write_tensor(writer: SummaryWriter, tag: str, array: np.ndarray, step: int, metadata: Any) -> None:
     """A tensor for the plugin that its metadata name; text as an array of objects."""
     from tensorboard.compat.proto.summary_pb2 import Summary

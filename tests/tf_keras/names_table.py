@@ -40,16 +40,31 @@ What differs from TensorFlow:
   Python's own loops and branches on tensors run operator by operator (`run_eagerly=True`).
 - `tf.device`, `tf.config` and strategies act on PyTorch's devices; settings of memory are accepted.
 - `tf.train.Checkpoint` writes safetensors, and reads what it wrote.
+
+## Programs of TensorFlow 1
+
+Programs of Keras 2.0 to 2.3 say `tf.log`, `tf.reduce_sum(x, keep_dims=True)`, `K.tf.to_float(x)`,
+`K.get_session().run(...)`. What TensorFlow 1 had under a name that has no meaning today is there, under `tf` and under
+`tf.compat.v1`, and so are the old names of arguments; both are held to TensorFlow's numbers by a test. Its
+optimizers (`tf.train.AdamOptimizer`) are taken by `compile` and run by sessions; its metrics (`tf.metrics.auc`)
+count over batches, in a session and in `compile`; `keras.backend` has `tf` and the modules that it imported.
+
+Where one call means two things, a program that imports `keras` is read by TensorFlow 1, and one of `tf.keras` by
+TensorFlow 2: `tf.nn.dropout(x, 0.9)` keeps that part, which a warning says, `tf.where` of a vector chooses rows,
+`tf.nn.in_top_k` takes predictions first, functions of `tf.losses` and `tf.metrics` are those of TensorFlow 1.
+`kcompile run --dialect tf_keras` says otherwise.
 """.split("\n")
 
 
 #: What is not here, and why: beginnings of names, the reason, what there is instead.
 LEFT_OUT = {
     "estimator feature_column": ("gone from TensorFlow 2.16 as well", "Keras models; preprocessing layers"),
-    "compat.v1.layers compat.v1.train compat.v1.losses layers train.AdamOptimizer": (
-        "layers and optimizers of TensorFlow 1",
-        "`keras.layers`, `keras.optimizers`",
+    "layers nn.rnn_cell contrib": ("layers of TensorFlow 1", "`keras.layers`"),
+    "trainable_variables get_collection train.Saver": (
+        "lists of all variables",
+        "`model.weights`, `model.save_weights`",
     ),
+    "summary.merge_all": ("summaries in the graph", "`tf.Summary`, the callback TensorBoard"),
     "saved_model lite graph_util": (
         "formats of TensorFlow: an error names what there is",
         "`.keras`, `.onnx`",
@@ -61,7 +76,7 @@ LEFT_OUT = {
     "experimental types": ("extension types and dispatch", "classes of Python"),
     "linalg.LinearOperator": ("lazy matrices", "the matrices themselves"),
     "profiler autograph.to_code": ("TensorFlow's own tools", "`torch.profiler`"),
-    "queue contrib python_io raw_ops": ("TensorFlow 1", "`tf.data`"),
+    "queue train.batch raw_ops": ("queues of TensorFlow 1", "`tf.data`"),
 }
 
 

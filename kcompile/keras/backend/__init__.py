@@ -23,6 +23,8 @@ from .math import *
 from .nn import *
 from .random import *
 from .recurrent import *
+from .sessions import get_session as get_session
+from .sessions import set_session as set_session
 from .variables import *
 
 _load_configuration()
@@ -30,4 +32,8 @@ _load_configuration()
 py_all, py_any, py_sum, py_slice = _builtins.all, _builtins.any, _builtins.sum, _builtins.slice
 
 answer_old_names(__name__)
-registry.publish(globals(), "name_scope", "py_all", "py_any", "py_slice", "py_sum")
+registry.publish(
+    globals(), "get_session", "name_scope", "py_all", "py_any", "py_slice", "py_sum", "set_session"
+)
+
+from . import tensorflow_backend as tensorflow_backend  # noqa: E402  (takes all names from here)

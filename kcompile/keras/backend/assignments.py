@@ -25,6 +25,10 @@ from .tensors import tensor
 Record = Callable[[Parameter, Value], None]
 
 
+class Update(tuple[Parameter, Value]):
+    """A variable and what it is set to, told from any other pair by its class."""
+
+
 class _Recorders(threading.local):
     def __init__(self) -> None:
         self.stack: list[tuple[Record, dict[Value, Value], bool] | None] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -170,16 +169,6 @@ def clear_session() -> None:
     global _learning_phase
     _learning_phase = LEARNING_PHASE
     reset_uids()
-
-
-def get_session() -> None:
-    """There are no sessions: warns and returns None, so that the usual seeding snippets run."""
-    warnings.warn("K.get_session(): kcompile has no sessions; None is returned.", stacklevel=2)
-
-
-def set_session(session: Any) -> None:
-    """There are no sessions: warns and ignores ``session``."""
-    warnings.warn("K.set_session(): kcompile has no sessions; the call has no effect.", stacklevel=2)
 
 
 def manual_variable_initialization(value: bool) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from ...ir import Constant, Parameter, Value, as_dtype, changing, op, sizes_of, unchanging
 from .. import registry, rules
 from . import config
-from .assignments import Variable
+from .assignments import Update, Variable
 from .execution import as_numbers, numbers
 from .tensors import cast_value, claim_elements, filled, refine, static_dims, tensor
 
@@ -269,7 +269,9 @@ def update(x: Parameter, new_x: Any) -> tuple[Parameter, Value]:
     ``new_x`` has the shape of ``x``.
     """
     new_x = tensor(new_x, x.dtype)
-    return x.assign(new_x) if isinstance(x, Variable) and rules.in_call_told_of_phase() else (x, new_x)
+    return (
+        x.assign(new_x) if isinstance(x, Variable) and rules.in_call_told_of_phase() else Update((x, new_x))
+    )
 
 
 def update_add(x: Parameter, increment: Any) -> tuple[Parameter, Value]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections import ChainMap
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,13 +19,15 @@ from ...ir import (
     Trace,
     Value,
     claim_steps,
+    current_readings,
     eagerly,
     interpreter,
     op,
+    reading_as,
 )
 from .. import backend as K
 from .. import registry, rules
-from ..core.call_frames import call_frame, current_frame
+from ..core.call_frames import CallFrame, call_frame, current_frame
 from ..core.eager_calls import at_rest, do_at_once, interpreter_for_all
 from ..core.layer import Layer
 from ..declaration import configuration
@@ -175,6 +178,7 @@ def _collecting(update_state: Callable[..., Any]) -> Callable[..., Pairs]:
         own = [update for update in frame.updates if update[0] in self.weights]
         pairs = list({(id(p), id(v)): (p, v) for p, v in _pairs(returned) + own}.values())
         if outer is None:
+            pairs += _of_others(frame, pairs)
             _apply_if_known(pairs)
         else:  # the metric's updates follow its own rules, not those of the layer around it
             outer.updates[:] = [update for update in outer.updates if not any(update is o for o in own)]
@@ -182,6 +186,13 @@ def _collecting(update_state: Callable[..., Any]) -> Callable[..., Pairs]:
         return pairs
 
     return wrapped
+
+
+def _of_others(frame: CallFrame, pairs: Pairs) -> Pairs:
+    """The updates of metrics that a function of this one calls, beside those that are known."""
+    known = {id(parameter) for parameter, _ in pairs}
+    theirs = [pair for _, pairs in frame.metrics for pair in _pairs(pairs)]
+    return [pair for pair in theirs if id(pair[0]) not in known]
 
 
 def _done_at_once(
@@ -200,8 +211,12 @@ def _as_numbers(result: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(result)
     def wrapped(self: Metric) -> Any:
-        if interpreter() is not None or current_frame() is not None:
+        if interpreter() is not None:
             return result(self)
+        if (frame := current_frame()) is not None:  # behind update_state in one call: the state after it
+            updated = {p: v for metric, pairs in frame.metrics if metric is self for p, v in pairs}
+            with reading_as(ChainMap(updated, dict(current_readings()))):
+                return result(self)
         at_once = self.__dict__.get("_updated_by") or at_rest(self)
         with eagerly(at_once):
             return result(self)

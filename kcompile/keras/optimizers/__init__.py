@@ -91,17 +91,21 @@ class MultiOptimizer(Optimizer):
 
 
 class TFOptimizer(Optimizer):
-    """Wrapped an optimizer of TensorFlow in Keras 2; there is no TensorFlow here.
+    """Wrapped an optimizer of TensorFlow in Keras 2: one of ``tf.train`` here is an optimizer already.
 
     Raises:
-        NotImplementedError: always; it names what to use.
+        NotImplementedError: for any other; it names what to use.
     """
 
-    def __init__(self, optimizer: Any) -> None:
+    def __new__(cls, optimizer: Any) -> Any:
+        if isinstance(optimizer, Optimizer):
+            return optimizer
         raise NotImplementedError(
             f"TFOptimizer({optimizer!r}) wraps an optimizer of TensorFlow, which kcompile does not use; take "
             f"one of {', '.join(c.__name__ for c in _BUILT_IN)}, or write a subclass of Optimizer."
         )
+
+    def __init__(self, optimizer: Any) -> None: ...
 
 
 _CLASSES: dict[str, Any] = {

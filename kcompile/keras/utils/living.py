@@ -65,13 +65,13 @@ def living() -> Iterator[Living]:
 
 
 def class_name(instance: Any, name: str | None = None) -> str:
-    """The name of an object's class for its configuration.
+    """The name of an object's class for its configuration: its ``written_as``, if it says one itself.
 
     Args:
-        name: where it is not ``__name__``.
+        name: where it is neither that nor ``__name__``.
     """
     cls, scope = type(instance), _SCOPE.get()
-    name = name or cls.__name__
+    name = name or vars(cls).get("written_as") or cls.__name__
     return name if scope is None else scope.name_of(cls, name)
 
 

@@ -41,6 +41,9 @@ from . import (
     testing,
     train,
     v1,
+    v1_losses,
+    v1_metrics,
+    v1_train,
 )
 
 
@@ -94,8 +97,14 @@ MODULES: dict[str, dict[str, Any]] = {
     "test": _of(testing),
     "train": {**_of(train), **_of(records, records.TRAIN)},
     "compat": programs.COMPAT,
-    "compat.v1": _of(v1),
+    "compat.v1": {**_of(v1), "Summary": summary.Summary},
+    "compat.v1.losses": _of(v1_losses),
+    "compat.v1.math": {"in_top_k": v1.in_top_k},
+    "compat.v1.metrics": _of(v1_metrics),
+    "compat.v1.summary": _of(summary, summary.V1),
+    "compat.v1.train": {**_of(v1_train), "Optimizer": v1_train.OPTIMIZER},
     "compat.v1.nn": {
+        **_of(v1, v1.NN),
         "ctc_beam_search_decoder": ctc.ctc_beam_search_decoder_of_v1,
         "ctc_loss": ctc.ctc_loss_of_v1,
     },

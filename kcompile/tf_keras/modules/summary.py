@@ -52,6 +52,50 @@ class SummaryWriter:
         self.events.close()
 
 
+class FileWriter(SummaryWriter):
+    """The writer of TensorFlow 1, which takes messages of TensorBoard.
+
+    Args:
+        logdir: the folder, which is made.
+        graph: the one graph; the callback TensorBoard writes that of a model.
+    """
+
+    def __init__(self, logdir: Any, graph: Any = None, *unused: Any, **options: Any) -> None:
+        super().__init__(logdir)
+
+    def add_summary(self, summary: Any, global_step: Any = None) -> None:
+        """Records a ``tf.Summary`` under a step."""
+        step = None if global_step is None else int(global_step)
+        self.events._get_file_writer().add_summary(summary, step)
+
+    def add_graph(self, graph: Any, global_step: Any = None) -> None:
+        """Nothing; see the class."""
+
+    def reopen(self) -> None:
+        """Nothing: a writer that was closed goes on in another file."""
+
+
+def Summary(value: Any = None) -> Any:
+    """A message of TensorBoard: ``summary.value.add(tag="loss", simple_value=0.5)``.
+
+    Raises:
+        ImportError: tensorboard is not installed.
+    """
+    from ...torch_bridge.summary import summary_message
+
+    return summary_message(value)
+
+
+def _summary_value(tag: str, **what: Any) -> Any:
+    """One entry of a ``tf.Summary``; see there."""
+    return Summary([{"tag": tag, **what}]).value[0]
+
+
+Summary.Value = _summary_value  # type: ignore[attr-defined]
+#: What there is of version 1 alone.
+V1 = ["FileWriter", "Summary"]
+
+
 def create_file_writer(
     logdir: Any, max_queue: Any = None, flush_millis: Any = None, filename_suffix: Any = None,
     name: Any = None, experimental_trackable: bool = False, experimental_mesh: Any = None,

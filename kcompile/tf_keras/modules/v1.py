@@ -1,100 +1,54 @@
-"""``tf.compat.v1``: what add-ons of the Keras 2 era call; other names are those of ``tf``."""
+"""``tf.compat.v1``: what programs of the Keras 2 era call; ``tf`` has it, too, where no name of today stands
+in its place. What has another name today is in ``tensorflow/old_names.py``.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging as _logging
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from ...ir import Value
+from ...ir import Value, op
 from ...keras import backend as K
 from ...keras import initializers
+from ...keras.backend import loops
 from ...keras.backend.assignments import is_recorded
+from ...keras.backend.sessions import Graph, Operation, Session, get_default_graph
+from ..tensorflow import tensors
+from ..tensorflow.functions import function_of
 from .config import run_functions_eagerly
+from .debugging import check_numerics
 from .random_numbers import set_seed
 
 
 class ConfigProto:
-    """Settings of a session; accepted, since PyTorch takes memory as it needs it.
-
-    Attributes:
-        gpu_options: settings that are accepted as well.
+    """Settings of a session, and of what is in them, to any depth; accepted, since PyTorch takes memory as it
+    needs it.
     """
 
-    def __init__(self, **settings: Any) -> None:
-        self.gpu_options = GPUOptions()
+    def __init__(self, *names: Any, **settings: Any) -> None:
         self.__dict__.update(settings)
 
-
-class GPUOptions:
-    """See ``ConfigProto``."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.allow_growth = False
-        self.__dict__.update(settings)
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.__dict__.setdefault(name, ConfigProto())
 
 
-class Session:
-    """``run`` computes tensors from placeholders, as ``K.function`` does."""
+GPUOptions = GraphOptions = OptimizerOptions = RunOptions = RunMetadata = ConfigProto
+
+
+class InteractiveSession(Session):
+    """A session that is the default one from the moment that it is made."""
 
     def __init__(self, target: str = "", graph: Any = None, config: Any = None) -> None:
-        self.graph = graph or get_default_graph()
-
-    def run(self, fetches: Any, feed_dict: Any = None, options: Any = None, run_metadata: Any = None) -> Any:
-        """The numbers of tensors, or of lists of them; None for what was done at once.
-
-        Args:
-            feed_dict: arrays for the placeholders.
-        """
-        listed = list(fetches) if isinstance(fetches, list | tuple) else [fetches]
-        fed = dict(feed_dict or {})
-        tensors = [x for x in listed if isinstance(x, Value)]
-        numbers = iter(K.function(list(fed), tensors)(list(fed.values())) if tensors else ())
-        found = [next(numbers) if isinstance(x, Value) else None for x in listed]
-        return found if isinstance(fetches, list | tuple) else found[0]
-
-    @contextlib.contextmanager
-    def as_default(self) -> Iterator[Session]:
-        """The session."""
-        yield self
-
-    def close(self) -> None:
-        """Nothing."""
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        return None
+        super().__init__(target, graph, config)
+        K.set_session(self)
 
 
-InteractiveSession = Session
-
-
-class Graph:
-    """Stands for TensorFlow's graph; values here know what makes them, and there is no other graph."""
-
-    @contextlib.contextmanager
-    def as_default(self) -> Iterator[Graph]:
-        """The graph."""
-        yield self
-
-    @contextlib.contextmanager
-    def device(self, name: Any) -> Iterator[None]:
-        """Nothing."""
-        yield
-
-    def finalize(self) -> None:
-        """Nothing."""
-
-
-_graph = Graph()
-
-
-def get_default_graph() -> Graph:
-    """The one graph."""
-    return _graph
+get_default_session = K.get_session
 
 
 def reset_default_graph() -> None:
@@ -107,15 +61,21 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Value
     return K.placeholder(shape=shape, dtype=str(getattr(dtype, "name", dtype)), name=name)
 
 
-def global_variables_initializer() -> None:
+def global_variables_initializer() -> Operation:
     """Nothing to do: variables have their values when they are made."""
+    return Operation()
 
 
 local_variables_initializer = tables_initializer = global_variables_initializer
+initialize_all_variables = initialize_local_variables = initialize_all_tables = global_variables_initializer
 
 
-def variables_initializer(var_list: Any, name: str = "init") -> None:
+def variables_initializer(var_list: Any, name: str = "init") -> Operation:
     """Nothing to do: variables have their values when they are made."""
+    return Operation()
+
+
+initialize_variables = variables_initializer
 
 
 def set_random_seed(seed: int) -> None:
@@ -137,7 +97,8 @@ def disable_v2_behavior() -> None:
 
 
 enable_v2_behavior = disable_v2_tensorshape = enable_v2_tensorshape = disable_v2_behavior
-disable_control_flow_v2 = enable_control_flow_v2 = enable_resource_variables = disable_v2_behavior
+disable_control_flow_v2 = enable_control_flow_v2 = disable_v2_behavior
+disable_resource_variables = enable_resource_variables = disable_v2_behavior
 disable_tensor_equality = enable_tensor_equality = disable_v2_behavior
 
 
@@ -159,6 +120,18 @@ def get_variable(
         return K.variable(initializer, name=name)
     made = initializers.get(initializer or "glorot_uniform")
     return K.variable(made(tuple(shape), dtype=dtype), dtype=dtype, name=name)
+
+
+glorot_normal_initializer = initializers.GlorotNormal
+glorot_uniform_initializer = initializers.GlorotUniform
+orthogonal_initializer = initializers.Orthogonal
+truncated_normal_initializer = initializers.TruncatedNormal
+variance_scaling_initializer = initializers.VarianceScaling
+
+
+def uniform_unit_scaling_initializer(factor: float = 1.0, seed: Any = None, dtype: Any = None) -> Any:
+    """Uniform numbers whose variance is that of the inputs, times the square of a factor."""
+    return initializers.VarianceScaling(factor**2, "fan_in", "uniform", seed)
 
 
 @contextlib.contextmanager
@@ -200,23 +173,120 @@ def SummaryMetadata() -> Any:
     return summary_metadata()
 
 
-#: Names of version 1 for what has another one today.
-OLD_NAMES = {
-    "FixedLenFeature": "io.FixedLenFeature", "VarLenFeature": "io.VarLenFeature", "ceil": "math.ceil",
-    "decode_raw": "io.decode_raw", "encode_base64": "io.encode_base64", "log": "math.log",
-    "multinomial": "random.categorical", "parse_single_example": "io.parse_single_example",
-    "parse_tensor": "io.parse_tensor", "py_func": "numpy_function", "random_normal": "random.normal",
-    "random_shuffle": "random.shuffle", "random_uniform": "random.uniform", "read_file": "io.read_file",
-    "serialize_tensor": "io.serialize_tensor", "string_join": "strings.join",
-    "string_split": "strings.split", "string_to_number": "strings.to_number",
-    "truncated_normal": "random.truncated_normal", "write_file": "io.write_file", "erf": "math.erf",
-    "is_nan": "math.is_nan", "rsqrt": "math.rsqrt", "log1p": "math.log1p", "digamma": "math.digamma",
-    "lgamma": "math.lgamma", "diag": "linalg.tensor_diag", "matrix_inverse": "linalg.inv",
-    "cholesky": "linalg.cholesky", "svd": "linalg.svd", "segment_sum": "math.segment_sum",
-    "unsorted_segment_sum": "math.unsorted_segment_sum", "confusion_matrix": "math.confusion_matrix",
-    "sparse_to_dense": "sparse.to_dense", "bincount": "math.bincount", "mod": "math.floormod",
-    "floormod": "math.floormod", "squared_difference": "math.squared_difference",
-}  # fmt: skip
+def _cast_to(dtype: str) -> Callable[..., Any]:
+    def to(x: Any, name: str | None = None) -> Any:
+        return _function("cast")(tensors.convert_to_tensor(x), dtype)
+
+    to.__name__ = to.__qualname__ = f"to_{dtype}"
+    to.__doc__ = f"``tf.cast`` to {dtype}; of the shape of ``x``."
+    return to
+
+
+to_float, to_double, to_bfloat16 = _cast_to("float32"), _cast_to("float64"), _cast_to("bfloat16")
+to_int32, to_int64 = _cast_to("int32"), _cast_to("int64")
+to_complex64, to_complex128 = _cast_to("complex64"), _cast_to("complex128")
+
+
+def div(x: Any, y: Any, name: str | None = None) -> Any:
+    """The quotient, rounded down of whole numbers, as Python 2 has it."""
+    x = tensors.convert_to_tensor(x)
+    return _function("math.floordiv" if x.dtype.kind in "iu" else "math.divide")(x, y)
+
+
+@tensors.computes_at_once
+def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Any:
+    """``tf.where``; a vector of conditions chooses whole rows of ``x`` and ``y``.
+
+    Args:
+        condition: bool, of the shape of ``x``, or (rows,).
+        x, y: of one shape; without them the places where ``condition`` holds are given.
+    """
+    if x is None or y is None:
+        return _function("where")(condition)
+    condition, x = tensors.convert_to_tensor(condition), tensors.convert_to_tensor(x)
+    if condition.rank == 1 and x.rank is not None and x.rank > 1:
+        condition = _function("reshape")(condition, [-1] + [1] * (x.rank - 1))
+    return _function("where")(condition, x, y)
+
+
+@tensors.computes_at_once
+def dropout(
+    x: Any, keep_prob: Any = None, noise_shape: Any = None, seed: Any = None, name: str | None = None,
+    rate: Any = None,
+) -> Any:  # fmt: skip
+    """``tf.nn.dropout`` by the part that is kept.
+
+    Args:
+        keep_prob: from 0 to 1; ``rate`` is what is left.
+
+    Raises:
+        ValueError: where neither or both are said.
+    """
+    if (keep_prob is None) == (rate is None):
+        raise ValueError("tf.nn.dropout takes keep_prob or rate, and one of both.")
+    return _function("nn.dropout")(x, 1.0 - keep_prob if rate is None else rate, noise_shape, seed)
+
+
+def _dropout_by_place(x: Any, *by_place: Any, **by_name: Any) -> Any:
+    """``dropout``, which says what a number by place is taken for: it is ``rate`` since TensorFlow 2."""
+    if by_place and by_place[0] != 0.5:
+        warnings.warn(
+            f"tf.nn.dropout(x, {by_place[0]!r}) keeps that part, as in TensorFlow 1, since the program "
+            "imports keras; rate= and keep_prob= say it in every version.",
+            stacklevel=2,
+        )
+    return dropout(x, *by_place, **by_name)
+
+
+def in_top_k(predictions: Any, targets: Any, k: Any, name: str | None = None) -> Any:
+    """``tf.math.in_top_k``, predictions (batch, classes) first, targets (batch,): bool, (batch,)."""
+    return _function("math.in_top_k")(targets, predictions, k)
+
+
+@tensors.computes_at_once
+def Print(
+    input_: Any, data: Any, message: str | None = None, first_n: int | None = None,
+    summarize: int | None = None, name: str | None = None,
+) -> Any:  # fmt: skip
+    """``input_``; whenever it is computed, ``data`` is printed behind a message.
+
+    Args:
+        data: a list of tensors.
+        first_n: of TensorFlow, accepted.
+        summarize: how many numbers of each end of an axis are shown (default 3).
+    """
+    found = tensors.convert_to_tensor(input_)
+    for x in map(tensors.convert_to_tensor, data):
+        # only what the result is computed from is computed: it is made to depend on what is printed
+        size = op.Size(K.print_tensor(x, message or "", summarize or 3))
+        found = found + K.cast(size - size, str(found.dtype))
+    return found
+
+
+def Dimension(value: Any) -> int | None:
+    """A size, which is a number here, or None."""
+    return None if value is None else int(value)
+
+
+dimension_value = Dimension
+
+
+def dimension_at_index(shape: Any, index: int) -> int | None:
+    """The size of an axis; None where it is open."""
+    return shape[index]
+
+
+def verify_tensor_all_finite(t: Any, msg: str = "", name: str | None = None) -> Any:
+    """``tf.debugging.check_numerics``."""
+    t = tensors.convert_to_tensor(t)
+    return t if loops.is_symbolic(t) else check_numerics(t, msg)
+
+
+def _function(name: str) -> Callable[..., Any]:
+    """TensorFlow's function of a name that is known to be here."""
+    found = function_of(name)
+    assert found is not None
+    return found
 
 
 class GraphKeys:
@@ -227,8 +297,16 @@ class GraphKeys:
 
 
 def get_collection(key: Any, scope: Any = None) -> list[Any]:
-    """Nothing: a model has its weights, updates and losses itself."""
-    return []
+    """Nothing of updates and losses, which a model has itself.
+
+    Raises:
+        NotImplementedError: for variables, of which there is no list.
+    """
+    if key in (GraphKeys.UPDATE_OPS, GraphKeys.REGULARIZATION_LOSSES):
+        return []
+    raise NotImplementedError(
+        f"tf.get_collection({key!r}): variables are not listed; model.weights are those of a model."
+    )
 
 
 class logging:
@@ -266,13 +344,27 @@ class app:
 
 
 __all__ = [
-    "ConfigProto", "GPUOptions", "Graph", "GraphKeys", "InteractiveSession", "Session",
-    "SummaryMetadata", "app", "assign", "assign_add", "assign_sub", "disable_control_flow_v2",
-    "disable_eager_execution",
-    "disable_tensor_equality", "disable_v2_behavior", "disable_v2_tensorshape", "enable_control_flow_v2",
-    "enable_eager_execution", "enable_resource_variables", "enable_tensor_equality", "enable_v2_behavior",
-    "enable_v2_tensorshape", "executing_eagerly_outside_functions", "get_collection", "get_default_graph",
-    "get_variable", "global_variables_initializer", "gradients", "local_variables_initializer", "logging",
-    "placeholder", "reset_default_graph", "set_random_seed",
-    "tables_initializer", "variable_scope", "variables_initializer",
+    "ConfigProto", "Dimension", "GPUOptions", "Graph", "GraphKeys", "GraphOptions", "InteractiveSession",
+    "OptimizerOptions", "Print", "RunMetadata", "RunOptions", "Session", "SummaryMetadata", "app", "assign",
+    "assign_add", "assign_sub", "dimension_at_index", "dimension_value", "disable_control_flow_v2",
+    "disable_eager_execution", "disable_resource_variables", "disable_tensor_equality", "disable_v2_behavior",
+    "disable_v2_tensorshape", "div", "enable_control_flow_v2", "enable_eager_execution",
+    "enable_resource_variables", "enable_tensor_equality", "enable_v2_behavior", "enable_v2_tensorshape",
+    "executing_eagerly_outside_functions", "get_collection", "get_default_graph", "get_default_session",
+    "get_variable", "global_variables_initializer", "glorot_normal_initializer", "glorot_uniform_initializer",
+    "gradients", "initialize_all_tables", "initialize_all_variables", "initialize_local_variables",
+    "initialize_variables", "local_variables_initializer", "logging", "orthogonal_initializer", "placeholder",
+ "reset_default_graph", "set_random_seed", "tables_initializer", "to_bfloat16",
+    "to_complex128", "to_complex64", "to_double", "to_float", "to_int32", "to_int64",
+    "truncated_normal_initializer", "uniform_unit_scaling_initializer", "variable_scope",
+    "variables_initializer", "variance_scaling_initializer", "verify_tensor_all_finite", "where",
 ]  # fmt: skip
+#: What there is of ``tf.nn`` in another form.
+NN = ["dropout", "in_top_k"]
+#: What the same call means otherwise today, by its name there: in programs of Keras 2.3 it is read so.
+READ_OTHERWISE = {
+    "math.in_top_k": in_top_k,
+    "nn.dropout": _dropout_by_place,
+    "nn.in_top_k": in_top_k,
+    "where": where,
+}

@@ -27,6 +27,7 @@ from ...keras.operations.tensorflow_names import TF_FUNCTIONS
 from .api_names import ALIASES
 from .composites import composite_in
 from .dtypes import as_dtype
+from .old_names import with_arguments_of_today
 from .tensors import computing, convert_to_tensor
 from .text import is_text, text_interpreter, text_of
 
@@ -95,6 +96,7 @@ def _at_once(name: str, function: Callable[..., Any], signature: inspect.Signatu
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
         kwargs.pop("name", None)
+        kwargs = with_arguments_of_today(name, kwargs)
         bound = {**defaults, **signature.bind(*args, **kwargs).arguments}
         if (composite := composite_in(bound.values())) is not None:
             return composite.called_in(name, called, bound)

@@ -9,13 +9,14 @@ from typing import Any
 from ... import keras, tf_keras
 from ...ir import Value, name_scope
 from ...keras import backend as K
-from ...keras import data
+from ...keras import data, rules
 from ...keras.utils.generic_utils import did_you_mean
 from ..modules import MODULES
-from ..modules.v1 import OLD_NAMES
+from ..modules.v1 import READ_OTHERWISE
 from . import functions, tensors
 from .dtypes import DTYPES, DType, as_dtype
 from .gradient_tape import GradientTape
+from .old_names import is_module, name_of_today
 from .traced_functions import function
 from .variables import Variable
 
@@ -39,23 +40,62 @@ class Namespace(ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         path = f"{self.__name__}.{name}".removeprefix("tensorflow.")
+        if path in READ_OTHERWISE and rules.of_process() is rules.KERAS_2:
+            return READ_OTHERWISE[path]
         found: Any = functions.function_of(path)
-        if found is None and path.startswith(_AGAIN):
-            name_there = ".".join(path.split(".")[2:])
-            found = _looked_up(OLD_NAMES.get(name_there, name_there))
+        if found is None:
+            again = path.startswith(_AGAIN)
+            path_there = ".".join(path.split(".")[2:]) if again else path
+            found = _of_version_1(path_there)
+            found = _looked_up(path_there) if found is None and again else found
         if found is None:
             near = did_you_mean(path, known_names())
             raise AttributeError(
                 f"tf.{path} is not here.{near} docs/tensorflow.md lists what there is of TensorFlow; what "
                 "else a program needs may be said by tf.math, keras.ops or NumPy."
             )
-        setattr(self, name, found)
+        if path not in READ_OTHERWISE:
+            setattr(self, name, found)
         return found
 
     def __dir__(self) -> list[str]:
         prefix = f"{self.__name__}.".removeprefix("tensorflow.")
         listed = {n.removeprefix(prefix).split(".")[0] for n in known_names() if n.startswith(prefix)}
         return sorted(listed | {name for name in self.__dict__ if not name.startswith("_")})
+
+
+class _Beside(ModuleType):
+    """A module of Keras under ``tf``, with what version 1 had there: first in programs of Keras 2.3."""
+
+    def __init__(self, module: ModuleType) -> None:
+        super().__init__(module.__name__)
+        self.__dict__["_module"] = module
+
+    def __getattr__(self, name: str) -> Any:
+        module: ModuleType = self.__dict__["_module"]
+        if name.startswith("__"):
+            return getattr(module, name)
+        before = _of_version_1(f"{module.__name__.rpartition('.')[2]}.{name}")
+        if before is not None and (rules.of_process() is rules.KERAS_2 or not hasattr(module, name)):
+            return before
+        return getattr(module, name)
+
+    def __dir__(self) -> list[str]:
+        return dir(self.__dict__["_module"])
+
+
+def _of_version_1(path: str) -> Any:
+    """What ``tf`` of version 1 has under a dotted name that has no meaning today; None if nothing."""
+    home, _, name = path.rpartition(".")
+    module = f"compat.v1.{home}".rstrip(".")
+    if name in MODULES.get(module, ()):
+        return MODULES[module][name]
+    if f"compat.v1.{path}" in MODULES:
+        return _looked_up(f"compat.v1.{path}")
+    if is_module(path):
+        return Namespace(f"tensorflow.{path}", {})
+    today = name_of_today(path)
+    return None if today is None else _looked_up(today)
 
 
 def _looked_up(path: str) -> Any:
@@ -118,8 +158,8 @@ def _own() -> dict[str, Any]:
         "initializers": keras.initializers,
         "is_tensor": K.is_tensor,
         "keras": tf_keras,
-        "losses": keras.losses,
-        "metrics": keras.metrics,
+        "losses": _Beside(keras.losses),
+        "metrics": _Beside(keras.metrics),
         "name_scope": name_scope,
         "newaxis": None,
         "ones_initializer": keras.initializers.Ones,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -36,6 +37,17 @@ def computing(arguments: Any) -> AbstractContextManager[Any]:
     if any(is_text(x) for x in tensors):
         return eagerly(text_interpreter())
     return nullcontext() if interpreter() is not None else eagerly(eager_interpreter())
+
+
+def computes_at_once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of tensors that is written in operators: of numbers it computes at once."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        with computing([args, kwargs]):
+            return function(*args, **kwargs)
+
+    return called
 
 
 def values_in(nest: Any) -> list[Value]:

@@ -74,13 +74,6 @@ def test_learning_phase_is_symbolic_until_it_is_set() -> None:
     assert K.learning_phase() is LEARNING_PHASE
 
 
-def test_sessions_are_accepted_with_a_warning() -> None:
-    with pytest.warns(UserWarning, match="no sessions"):
-        K.set_session(object())
-    with pytest.warns(UserWarning, match="no sessions"):
-        assert K.get_session() is None
-
-
 def test_decorators_leave_functions_as_they_are() -> None:
     @K.symbolic
     def f(x, scale=2):

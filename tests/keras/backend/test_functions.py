@@ -306,3 +306,14 @@ def test_functions_give_arrays_in_lists_as_the_values_were_asked_for():
     assert len(K.function([x], by_name.values())([np.ones((1, 2))])) == 2
     gradients = K.gradients(K.sum(x * x), {"x": x}.values())
     assert K.function([x], gradients)([np.ones((1, 2))])[0].tolist() == [[2, 2]]
+
+
+@pytest.mark.parametrize("size", [2, 5000])
+def test_constants_of_any_size_are_there_where_weights_change_at_every_call(size) -> None:
+    """A table of positions, say, in a model that trains and predicts in turn."""
+    table = np.arange(size, dtype="float32")
+    weight = K.variable(np.zeros(size))
+    f = K.function([], [weight + K.constant(table)])
+    for i in range(2 * CALLS_TO_FREEZE):
+        np.testing.assert_array_equal(f([])[0], table + i)
+        K.set_value(weight, np.full(size, i + 1.0))
