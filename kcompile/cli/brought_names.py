@@ -61,8 +61,8 @@ _OF_OTHERS = {
 }
 #: What the backend brought of TensorFlow, and private functions of it that programs call.
 OF_BACKEND = (
-    "_EPSILON _get_available_gpus _to_tensor context control_flow_ops device_lib functional_ops image_ops math_ops "
-    "moving_averages np tensor_array_ops tf tf_image_ops tf_keras_backend tf_ops variable_scope"
+    "_EPSILON _get_available_gpus _to_tensor context control_flow_ops device_lib functional_ops image_ops "
+    "math_ops moving_averages np tensor_array_ops tf tf_image_ops tf_keras_backend tf_ops variable_scope"
 )
 _LAYER = "InputSpec K Layer activations constraints initializers interfaces np regularizers"
 _FUNCTIONS = "deserialize_keras_object func_dump func_load has_arg"
@@ -127,6 +127,8 @@ def give(path: str, module: ModuleType) -> None:
     """
     if rules.of_process() is not rules.KERAS_2 or path not in _BROUGHT:
         return
+    if path == "backend":  # its own part is there before anybody imports it
+        give("backend.tensorflow_backend", module.tensorflow_backend)
     names = _BROUGHT[path].split()
     own = vars(module).get("__getattr__")
     for name in names:

@@ -44,15 +44,16 @@ What differs from TensorFlow:
 ## Programs of TensorFlow 1
 
 Programs of Keras 2.0 to 2.3 say `tf.log`, `tf.reduce_sum(x, keep_dims=True)`, `K.tf.to_float(x)`,
-`K.get_session().run(...)`. What TensorFlow 1 had under a name that has no meaning today is there, under `tf` and under
-`tf.compat.v1`, and so are the old names of arguments; both are held to TensorFlow's numbers by a test. Its
-optimizers (`tf.train.AdamOptimizer`) are taken by `compile` and run by sessions; its metrics (`tf.metrics.auc`)
-count over batches, in a session and in `compile`; `keras.backend` has `tf` and the modules that it imported.
+`K.get_session().run(...)`. What TensorFlow 1 had under a name that has no meaning today is there, under
+`tf` and under `tf.compat.v1`, and so are the old names of arguments; both are held to TensorFlow's numbers
+by a test. Its optimizers (`tf.train.AdamOptimizer`) are taken by `compile` and run by sessions; its metrics
+(`tf.metrics.auc`) count over batches, in a session and in `compile`; `keras.backend` has `tf` and the
+modules that it imported.
 
-Where one call means two things, a program that imports `keras` is read by TensorFlow 1, and one of `tf.keras` by
-TensorFlow 2: `tf.nn.dropout(x, 0.9)` keeps that part, which a warning says, `tf.where` of a vector chooses rows,
-`tf.nn.in_top_k` takes predictions first, functions of `tf.losses` and `tf.metrics` are those of TensorFlow 1.
-`kcompile run --dialect tf_keras` says otherwise.
+Where one call means two things, a program that imports `keras` is read by TensorFlow 1, and one of
+`tf.keras` by TensorFlow 2: `tf.nn.dropout(x, 0.9)` keeps that part, which a warning says, `tf.where` of a
+vector chooses rows, `tf.nn.in_top_k` takes predictions first, functions of `tf.losses` and `tf.metrics` are
+those of TensorFlow 1. `kcompile run --dialect tf_keras` says otherwise.
 """.split("\n")
 
 

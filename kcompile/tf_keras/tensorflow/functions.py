@@ -34,6 +34,7 @@ from .text import is_text, text_interpreter, text_of
 _REQUIRED = inspect.Parameter.empty
 
 
+@functools.cache
 def function_of(name: str) -> Callable[..., Any] | None:
     """TensorFlow's function of a dotted name without ``tf.``, such as ``math.reduce_sum``; None if it is not
     here.
