@@ -127,8 +127,9 @@ def give(path: str, module: ModuleType) -> None:
     """
     if rules.of_process() is not rules.KERAS_2 or path not in _BROUGHT:
         return
-    if path == "backend":  # its own part is there before anybody imports it
-        give("backend.tensorflow_backend", module.tensorflow_backend)
+    if path == "backend":  # which imported this part of it by itself
+        part = f"{path}.tensorflow_backend"
+        give(part, importlib.import_module(f"{_KERAS}.{part}"))
     names = _BROUGHT[path].split()
     own = vars(module).get("__getattr__")
     for name in names:

@@ -35,5 +35,3 @@ answer_old_names(__name__)
 registry.publish(
     globals(), "get_session", "name_scope", "py_all", "py_any", "py_slice", "py_sum", "set_session"
 )
-
-from . import tensorflow_backend as tensorflow_backend  # noqa: E402  (takes all names from here)
