@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 import ml_dtypes
@@ -18,8 +17,6 @@ from .ranges import Ranges
 #: What grows beyond, or vanishes in, 16 bits: sums of many numbers, powers, running sums.
 WIDE = ("CumSum", "Exp", "Pow", "ReduceL2", "ReduceLogSumExp", "ReduceProd", "ReduceSum", "ReduceSumSquare")
 _LARGEST = 32752.0  # half of what float16 holds
-#: Names of the casts from float32 that the tool writes.
-_NARROWS = re.compile(r"graph_input_cast\d+$|.*_cast_to_fp16_node$").match
 _FEW = 256  # weights with fewer numbers stay float32 in a bfloat16 file
 
 
@@ -41,7 +38,7 @@ def float16(model: onnx.ModelProto, keep: Collection[str] = ()) -> onnx.ModelPro
             node_block_list=[*keep, *_becoming_integers(model)],
         )
 
-    return _without_round_trips(made)
+    return _without_round_trips(made, {node.name for node in model.graph.node})
 
 
 def _becoming_integers(model: onnx.ModelProto) -> set[str]:
@@ -70,17 +67,21 @@ def _makes_integers(node: onnx.NodeProto) -> bool:
     return node.op_type in ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
 
 
-def _without_round_trips(model: onnx.ModelProto) -> onnx.ModelProto:
+def _without_round_trips(model: onnx.ModelProto, before: Collection[str]) -> onnx.ModelProto:
     """What one float32 operator hands to another, or takes from and gives to the outside, stays float32: the
-    tool takes it through float16, where it may not fit."""
+    tool takes it through float16, where it may not fit. ``before`` names the nodes that are not its own."""
     graph = model.graph
-    wide = {n.output[0]: n.input[0] for n in graph.node if _NARROWS(n.name)}
+    wide = {
+        n.output[0]: n.input[0]
+        for n in graph.node
+        if n.op_type == "Cast" and n.attribute[0].i == TensorProto.FLOAT16 and n.name not in before
+    }
     for node in graph.node:
         if node.op_type == "Cast" and node.input[0] in wide and node.attribute[0].i == TensorProto.FLOAT:
             node.op_type, node.input[0] = "Identity", wide[node.input[0]]
             del node.attribute[:]
     used = {name for node in all_nodes(graph.node) for name in node.input} | {o.name for o in graph.output}
-    kept = [node for node in graph.node if not (_NARROWS(node.name) and node.output[0] not in used)]
+    kept = [node for node in graph.node if node.output[0] in used or node.output[0] not in wide]
     del graph.node[:]
     graph.node.extend(kept)
     return model
