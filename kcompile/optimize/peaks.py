@@ -67,12 +67,14 @@ def _bound(op_type: str, arrays: list[np.ndarray], threads: int | None, provider
     session, _ = create_session(model.SerializeToString(), [provider], session_options=options)
     device = "cuda" if provider == "CUDAExecutionProvider" else "cpu"
     binding = session.io_binding()
-    for name, array in zip(names, arrays, strict=True):
-        binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array, device, 0))
+    # on a CPU these are the arrays' own memory, which bindings of onnxruntime 1.23 do not keep
+    values = [ort.OrtValue.ortvalue_from_numpy(array, device, 0) for array in arrays]
+    for name, value in zip(names, values, strict=True):
+        binding.bind_ortvalue_input(name, value)
     result = ort.OrtValue.ortvalue_from_shape_and_type(list(arrays[0].shape), np.float32, device, 0)
     binding.bind_ortvalue_output("y", result)
 
-    def run() -> None:
+    def run(_kept: object = values) -> None:
         session.run_with_iobinding(binding)
         binding.synchronize_outputs()
 

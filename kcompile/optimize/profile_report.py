@@ -124,7 +124,11 @@ def profile_report(
         Fact("latency", profile.latency, "s"),
         Fact("throughput", samples / profile.latency, "samples/s"),
         Fact("in operators", whole, "s"),
-        Fact("memory of onnxruntime's arena, at most", profile.peak_bytes, "B"),
+        *(
+            [Fact("memory of onnxruntime's arena, at most", profile.peak_bytes, "B")]
+            if profile.peak_bytes
+            else []
+        ),
         Fact("threads of an operator", profile.threads or "one for each core"),
         Fact("provider", profile.provider),
         Fact("peak of arithmetic, measured", peaks.flops, "FLOP/s"),

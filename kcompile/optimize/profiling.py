@@ -218,7 +218,8 @@ def _record(
             model = onnx.load(path, load_external_data=False)
             optimized = onnx.load(folder / _OPTIMIZED, load_external_data=False)
             origins = Origins(model, optimized)
-            traces.append(_Trace(json.loads(events), model, origins, executor.providers[0], warm_ups))
+            found = json.loads(events, strict=False)  # releases before 1.27 write names as they are
+            traces.append(_Trace(found, model, origins, executor.providers[0], warm_ups))
         return traces
 
 
