@@ -59,10 +59,10 @@ def fuse_model(
         raise CommandError(f"-o {output}: there is no folder {output.parent}.")
     check_page(report)
     from ..onnx_io import located
-    from ..optimize import fuse
+    from ..optimize import OptimizeError, fuse
 
     source = source_of(file)
-    with located(str(file.path)):
+    with located(str(file.path), own=(OptimizeError,)):
         measuring = {} if fusing.measure else {"seconds": 0.0}
         result = fuse(source, cast("Target", fusing.target), outputs=fusing.outputs or None, **measuring)
     result.save(output)

@@ -96,7 +96,7 @@ def optimize_model(
             raise CommandError(f"{option} {path}: there is no folder {path.parent}.")
     method = precision.method(calibrating.data is not None)
     from ..onnx_io import located
-    from ..optimize import quantize
+    from ..optimize import OptimizeError, SamplesError, quantize
 
     source = source_of(file)
     calibrate, evaluate = (_samples(path, source) for path in (calibrating.data, judging.evaluate))
@@ -116,7 +116,7 @@ def optimize_model(
         "evaluate": evaluate,
         "details": report is not None,
     }
-    with located(str(file.path)):
+    with located(str(file.path), own=(OptimizeError, SamplesError)):
         result = quantize(source, method, **options)  # type: ignore[arg-type] # checked there
     written = result.held or judging.write_anyway
     if written:

@@ -28,7 +28,9 @@ _PASSED_ON = (OSError, MemoryError, NotImplementedError)
 
 
 @contextmanager
-def located(where: str, what: str = "no sound ONNX model") -> Iterator[None]:
+def located(
+    where: str, what: str = "no sound ONNX model", own: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
     """Errors inside say where they come from: a file, a node of it.
 
     The errors of this floor keep their class; whatever else a damaged model causes in Python, or in a library
@@ -37,12 +39,14 @@ def located(where: str, what: str = "no sound ONNX model") -> Iterator[None]:
     Args:
         where: how messages name the place.
         what: what it is then.
+        own: errors of the caller that keep their class, too.
     """
+    kept: tuple[type[Exception], ...] = (*OWN_ERRORS, *own)
     try:
         yield
     except _PASSED_ON:
         raise
-    except OWN_ERRORS as error:
+    except kept as error:
         if harmless(where, lines=True) in str(error):
             raise
         raise type(error)(f"{where}: {error}") from error.__cause__
