@@ -15,6 +15,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import pytest
 from hypothesis import HealthCheck, settings
 
+from kcompile_runtime.session import load_onnxruntime, older
+
 settings.register_profile(
     "kcompile", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -23,7 +25,8 @@ settings.load_profile("kcompile")
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests marked `peers` need real Keras: `make peers-test` says where it is. Tests marked `slow` are
-    skipped unless the mark is named, as in `pytest -m slow tests/keras/applications`.
+    skipped unless the mark is named, as in `pytest -m slow tests/keras/applications`. Those marked
+    `needs_onnxruntime` are skipped under an older release, as Python 3.10 has it.
     """
     skipped = {}
     if not os.environ.get("KCOMPILE_PEERS_PYTHON"):
@@ -34,6 +37,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for mark, skip in skipped.items():
             if item.get_closest_marker(mark):
                 item.add_marker(skip)
+        if (needed := item.get_closest_marker("needs_onnxruntime")) and older(
+            load_onnxruntime(), *needed.args
+        ):
+            item.add_marker(pytest.mark.skip(reason="needs onnxruntime {}.{}".format(*needed.args)))
     # The longest first: a worker that came to them near the end would be the last by far.
     items.sort(key=lambda item: item.path.name != "test_simulated_gpu.py")
 

@@ -10,6 +10,7 @@ import pytest
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "smaller_digits.py"
 
 
+@pytest.mark.needs_onnxruntime(1, 27)
 def test_digits_are_trained_quantised_reported_and_served(tmp_path, capsys):
     pytest.importorskip("sklearn")
     pytest.importorskip("starlette")

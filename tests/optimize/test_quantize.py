@@ -292,7 +292,12 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("case", sorted(REFUSED))
+NEEDS_TOOLS = pytest.mark.needs_onnxruntime(1, 27)
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=NEEDS_TOOLS) if c == "no kernel" else c for c in sorted(REFUSED)]
+)
 def test_models_that_cannot_be_quantized_are_refused(case, tmp_path):
     make, method, x, message = REFUSED[case]
     source = make(tmp_path)
@@ -314,6 +319,7 @@ def test_static_needs_samples(digits):
         quantize(digits.proto, "static")
 
 
+@NEEDS_TOOLS
 def test_an_unknown_layer_is_named(digits):
     with pytest.raises(OptimizeError, match="no layer 'conv_9' with weights; there are conv_1, depthwise"):
         quantize(digits.proto, calibrate=digits.x[:20], keep=["conv_9"])

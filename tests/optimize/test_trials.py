@@ -20,6 +20,7 @@ def tried(model, folder, names):
     return list(try_types(onnx.load(path), profile_nodes(path, drawn_inputs(path, 2)), names, 1))
 
 
+@pytest.mark.needs_onnxruntime(1, 27)
 def test_the_heaviest_operator_of_each_layer_is_measured_in_every_type(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_SECONDS", 0.02)
     found = tried(measured.cnn(), tmp_path, ["conv1", "fc", "pool", "nowhere", "classes"])
@@ -33,6 +34,7 @@ def test_the_heaviest_operator_of_each_layer_is_measured_in_every_type(tmp_path,
         assert 0 < trial.int8 <= trial.int8_alone
 
 
+@pytest.mark.needs_onnxruntime(1, 27)
 def test_a_one_dimensional_convolution_is_tried_too(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_SECONDS", 0.02)
     model = Sequential([layers.Conv1D(8, 5, input_shape=(40, 4), name="conv")], name="line")

@@ -20,7 +20,13 @@ def samples():
     return np.random.default_rng(0).normal(size=(64, 8, 8, 3)).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=["by channel", "by tensor", "int8 activations", "ours"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        *("by channel", "by tensor", "int8 activations"),
+        pytest.param("ours", marks=pytest.mark.needs_onnxruntime(1, 27)),
+    ],
+)
 def quantized(request, samples, tmp_path_factory):
     """A file by ``quantize_static`` as its documentation has it, and one by ``kcompile.optimize``."""
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
