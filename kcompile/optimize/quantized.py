@@ -191,9 +191,7 @@ def quantize(
             "The model carries states from call to call, which samples do not have: quantize it without "
             "samples."
         )
-    samples = None if calibrate is None else Samples(source, calibrate)
-    if samples is not None and len(samples) < LEAST_SAMPLES:
-        raise SamplesError(f"calibration: expected at least {LEAST_SAMPLES} samples, found {len(samples)}.")
+    samples = None if calibrate is None else _calibration_samples(source, calibrate)
     judged = samples if evaluate is None else Samples(source, evaluate, "evaluation")
     if method is None:
         method = "dynamic" if samples is None else "static"
@@ -226,6 +224,13 @@ def quantize(
     if details and judged is not None:
         _detail(result, recipe, judged, keep)
     return result
+
+
+def _calibration_samples(source: onnx.ModelProto, calibrate: Arrays) -> Samples:
+    samples = Samples(source, calibrate)
+    if len(samples) < LEAST_SAMPLES:
+        raise SamplesError(f"calibration: expected at least {LEAST_SAMPLES} samples, found {len(samples)}.")
+    return samples
 
 
 def _candidates(recipe: _Recipe, keep: Collection[str]) -> Collection[str]:

@@ -14,7 +14,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def attach(namespace: dict[str, Any], names: Mapping[str, str], modules: Iterable[str] = ()) -> None:
+def attach(
+    namespace: dict[str, Any],
+    names: Mapping[str, str],
+    modules: Iterable[str] = (),
+    unlisted: Iterable[str] = (),
+) -> None:
     """Gives a module or package more names, which are in its ``__all__`` and ``dir()`` at once.
 
     Checkers are to read the imports themselves, under ``if TYPE_CHECKING``.
@@ -22,19 +27,21 @@ def attach(namespace: dict[str, Any], names: Mapping[str, str], modules: Iterabl
     Args:
         namespace: ``globals()`` of the module.
         names: name -> the module that defines it, "module" or, where it is called otherwise there,
-            "module:name"; seen from the package.
+            "module:name", or "module:" for the module itself; seen from the package.
         modules: modules in the package that are names of its own.
+        unlisted: those of the names that are not in ``__all__``.
     """
     module, package = namespace["__name__"], namespace["__package__"]
     inner = frozenset(modules)
-    public = sorted({*namespace.get("__all__", ()), *names, *inner})
+    public = sorted({*namespace.get("__all__", ()), *names, *inner} - {*unlisted})
 
     def __getattr__(name: str) -> Any:
         if name in inner:
             return importlib.import_module(f".{name}", package)
         if name in names:
-            home, _, own = names[name].partition(":")
-            return getattr(importlib.import_module(f".{home}", package), own or name)
+            home, colon, own = names[name].partition(":")
+            found = importlib.import_module(f".{home}", package)
+            return found if colon and not own else getattr(found, own or name)
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

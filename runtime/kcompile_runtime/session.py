@@ -11,7 +11,7 @@ import re
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -111,13 +111,7 @@ def create_session(
     elif folder is not None:
         check_locations(external, folder, where)
     else:
-        missing = sorted({weight.name for weight in external} - (initializers or {}).keys())
-        if missing:
-            raise ModelFileError(
-                f"{where} keeps the weights {', '.join(missing[:5] + ['...'] * (len(missing) > 5))} outside "
-                "itself, and no array was given for them: pass the model's path, or arrays to "
-                "Executor.from_model"
-            )
+        _check_given({weight.name for weight in external}, initializers or {}, where)
     options = session_options if session_options is not None else default_options(ort)
     if settings is not None:
         settings.apply(ort, options)
@@ -145,6 +139,17 @@ def create_session(
         if providers is not None:
             return _create_with(ort, source, options, _check_providers(ort, providers), where, unused), keep
         return _create_anywhere(ort, source, options, where, unused), keep
+
+
+def _check_given(external: Set[str], initializers: Mapping[str, np.ndarray], where: str) -> None:
+    """Raises a ModelFileError unless there is an array for each weight outside of a model given as bytes."""
+    missing = sorted(external - initializers.keys())
+    if missing:
+        raise ModelFileError(
+            f"{where} keeps the weights {', '.join(missing[:5] + ['...'] * (len(missing) > 5))} outside "
+            "itself, and no array was given for them: pass the model's path, or arrays to "
+            "Executor.from_model"
+        )
 
 
 @contextlib.contextmanager

@@ -11,6 +11,8 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kcompile_runtime.lazy_packages import attach
+
 if TYPE_CHECKING:
     from .. import backend as backend
     from .. import layers as layers
@@ -136,8 +138,6 @@ _MODELS = {
 ARCHITECTURES = {model: module for module, models in _MODELS.items() for model in models}
 _OF_KERAS = {"backend", "layers", "models", "utils"}
 
-__all__ = sorted({*_MODELS, *ARCHITECTURES, "imagenet_utils"})
-
 
 def keras_modules_injection(base_fun: Callable[..., Any]) -> Callable[..., Any]:
     """Hands a function of the package keras_applications the modules of this Keras, as keywords."""
@@ -150,17 +150,9 @@ def keras_modules_injection(base_fun: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-if not TYPE_CHECKING:  # checkers read the imports above, and find names that are none
-
-    def __getattr__(name: str) -> Any:
-        if name in ARCHITECTURES:
-            return getattr(importlib.import_module(f".{ARCHITECTURES[name]}", __name__), name)
-        if name in _MODELS or name == "imagenet_utils":
-            return importlib.import_module(f".{name}", __name__)
-        if name in _OF_KERAS:
-            return importlib.import_module(f"..{name}", __name__)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+attach(
+    globals(),
+    {**ARCHITECTURES, **{name: f".{name}:" for name in _OF_KERAS}},
+    [*_MODELS, "imagenet_utils"],
+    unlisted=_OF_KERAS,
+)

@@ -6,7 +6,7 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -64,6 +64,15 @@ class DataArguments:
         given = replace(given, x=x, y=y, sample_weight=sample_weight, batch_size=batch_size)
         # arrays have a number of samples, which the bar and the means go by
         return replace(given, steps=None) if adapter_class(given) is ArrayAdapter else given
+
+
+class ValidationArguments(NamedTuple):
+    """What ``fit`` was given to validate on: ``validation_data`` and those beside it."""
+
+    data: Any = None
+    steps: int | None = None
+    freq: Any = 1
+    batch_size: int | None = None
 
 
 class DataAdapter(ABC):

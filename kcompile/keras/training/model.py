@@ -27,6 +27,7 @@ from .data_adapters import (
     ArrayAdapter,
     DataAdapter,
     DataArguments,
+    ValidationArguments,
     adapter_class,
     batch_source,
     data_adapter,
@@ -149,19 +150,21 @@ class Model(SteppingNetwork):
             "steps_per_epoch",
             (max_queue_size, workers, use_multiprocessing),
         )
-        validation = (validation_data, validation_steps, validation_freq)
+        validation = ValidationArguments(
+            validation_data, validation_steps, validation_freq, validation_batch_size
+        )
         shown = _verbosity(verbose)
         if not gives_batches(given) or validation_batch_size is not None:
-            return self._fit_on_data(
-                given, *validation, epochs, initial_epoch, shown, callbacks, validation_batch_size
-            )
+            return self._fit_on_data(given, validation, epochs, initial_epoch, shown, callbacks)
         return self.fit_generator(
             x,
             steps_per_epoch,
             epochs,
             shown,
             callbacks,
-            *validation,
+            validation_data,
+            validation_steps,
+            validation_freq,
             class_weight,
             max_queue_size,
             workers,
@@ -173,32 +176,28 @@ class Model(SteppingNetwork):
     def _fit_on_data(
         self,
         given: DataArguments,
-        validation_data: Any,
-        validation_steps: int | None,
-        validation_freq: Any,
+        validation: ValidationArguments,
         epochs: int,
         initial_epoch: int,
         verbose: int,
         callbacks: Sequence[Any] | None,
-        validation_batch_size: int | None = None,
     ) -> History:
         check_count("epochs", epochs, least=0)
         check_count("initial_epoch", initial_epoch, least=0)
         check_count("steps_per_epoch", given.steps)
-        check_count("validation_steps", validation_steps)
+        check_count("validation_steps", validation.steps)
         if not self._is_compiled:
             self._require_compiled()
-        source, validation = self._source(given), None
+        source, held_out = self._source(given), None
         given = replace(given, as_it_is=self._writes_steps)
-        if validation_data is not None:
-            size = validation_batch_size or source.batch_size
-            to_validate = given.to_validate(validation_data, size, validation_steps)
-            validation = data_adapter(self, to_validate)
+        if validation.data is not None:
+            size = validation.batch_size or source.batch_size
+            held_out = data_adapter(self, given.to_validate(validation.data, size, validation.steps))
         elif given.validation_split:
-            source, validation = source.split(given.validation_split, validation_batch_size)
-        if validation is not None and validation_steps is not None:
-            validation.limit(validation_steps)
-        return loops.fit(self, source, epochs, verbose, callbacks, validation, validation_freq, initial_epoch)
+            source, held_out = source.split(given.validation_split, validation.batch_size)
+        if held_out is not None and validation.steps is not None:
+            held_out.limit(validation.steps)
+        return loops.fit(self, source, epochs, verbose, callbacks, held_out, validation.freq, initial_epoch)
 
     def _source(self, given: DataArguments) -> DataAdapter:
         """Data for training and evaluation. It may build a model that is not built yet, of which only then
@@ -452,16 +451,8 @@ class Model(SteppingNetwork):
             steps=steps_per_epoch,
             reading=(max_queue_size, workers, use_multiprocessing),
         )
-        return self._fit_on_data(
-            given,
-            validation_data,
-            validation_steps,
-            validation_freq,
-            epochs,
-            initial_epoch,
-            verbose,
-            callbacks,
-        )
+        validation = ValidationArguments(validation_data, validation_steps, validation_freq)
+        return self._fit_on_data(given, validation, epochs, initial_epoch, verbose, callbacks)
 
     def evaluate_generator(
         self,

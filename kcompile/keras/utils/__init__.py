@@ -5,8 +5,9 @@ The modules are on several floors of the front end, so this package imports none
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kcompile_runtime.lazy_packages import attach
 
 if TYPE_CHECKING:
     from ..preprocessing.directories import audio_dataset_from_directory as audio_dataset_from_directory
@@ -136,21 +137,4 @@ _NOT_ALL = {
     "training_utils",
     "vis_utils",
 }
-__all__ = sorted({*_HOMES, *_NAMES} - _NOT_ALL)
-
-
-if not TYPE_CHECKING:  # checkers read the imports above, and find names that are none
-
-    def __getattr__(name: str) -> Any:
-        if name in _HOMES:
-            found = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
-        elif name in _NAMES:
-            found = importlib.import_module(f".{name}", __name__)
-        else:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        globals()[name] = found
-        return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+attach(globals(), _HOMES, _NAMES, unlisted=_NOT_ALL)

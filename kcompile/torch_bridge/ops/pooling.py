@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -76,39 +76,40 @@ class _Windows:
 
     def divisors(self, include_pad: int, like: Tensor) -> Tensor:
         """How many elements count in each window."""
-        key = (
-            self.size,
-            self.kernel,
-            self.strides,
-            self.pads,
-            self.dilations,
-            self.counts,
-            bool(include_pad),
-        )
-        return _divisors(*key, like.dtype, like.device)
+        axes = _axes(self.size, self.kernel, self.strides, self.pads, self.dilations, self.counts)
+        return _divisors(axes, bool(include_pad), like.dtype, like.device)
+
+
+class _Axis(NamedTuple):
+    """Where the windows of a pooling lie along one axis."""
+
+    size: int
+    kernel: int
+    stride: int
+    begin: int
+    end: int
+    dilation: int
+    windows: int
+
+    def inside(self, include_pad: bool) -> list[int]:
+        """How many elements count in each window."""
+        low, high = (-self.begin, self.size + self.end) if include_pad else (0, self.size)
+        starts = (window * self.stride - self.begin for window in range(self.windows))
+        return [sum(low <= s + j * self.dilation < high for j in range(self.kernel)) for s in starts]
+
+
+def _axes(
+    size: Ints, kernel: Ints, strides: Ints, pads: Ints, dilations: Ints, counts: Ints
+) -> tuple[_Axis, ...]:
+    n = len(kernel)
+    return tuple(map(_Axis, size, kernel, strides, pads[:n], pads[n:], dilations, counts))
 
 
 @lru_cache(maxsize=256)
-def _divisors(
-    size: Ints,
-    kernel: Ints,
-    strides: Ints,
-    pads: Ints,
-    dilations: Ints,
-    counts: Ints,
-    include_pad: bool,
-    dtype: torch.dtype,
-    device: torch.device,
-) -> Tensor:
-    n = len(kernel)
+def _divisors(axes: tuple[_Axis, ...], include_pad: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
     result = torch.ones((), dtype=torch.float64)
-    for i in range(n):
-        low, high = (-pads[i], size[i] + pads[i + n]) if include_pad else (0, size[i])
-        inside = [
-            sum(low <= w * strides[i] - pads[i] + j * dilations[i] < high for j in range(kernel[i]))
-            for w in range(counts[i])
-        ]
-        result = result.unsqueeze(-1) * torch.tensor(inside, dtype=torch.float64)
+    for axis in axes:
+        result = result.unsqueeze(-1) * torch.tensor(axis.inside(include_pad), dtype=torch.float64)
     return result.to(dtype).to(device)
 
 
