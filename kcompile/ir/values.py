@@ -80,6 +80,8 @@ class Value:
             return None
         return tuple.__new__(TensorShape, [dim if isinstance(dim, int) else None for dim in self.dims])
 
+    _shape_val = shape  # as TensorFlow 1's tensors keep it, which programs read
+
     @property
     def rank(self) -> int | None:
         """Number of axes, None if unknown."""

@@ -153,6 +153,11 @@ def assign_moving_average(
     return variable.assign_sub((variable - value) * (1.0 - decay))
 
 
+def _graph_mode_decorator(f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """What a function with a gradient of its own gives; see ``tf.custom_gradient``."""
+    return root().custom_gradient(f)(*args, **kwargs)
+
+
 def _exported(*names: str, **options: Any) -> Callable[[Any], Any]:
     """A decorator that changes nothing."""
     return lambda thing: thing
@@ -179,6 +184,7 @@ _OWN: dict[str, Callable[[], dict[str, Any]]] = {
         "normalize_tuple": keras.utils.conv_utils.normalize_tuple,
         "smart_cond": smart_cond,
     },
+    "ops.custom_gradient": lambda: {"_graph_mode_decorator": _graph_mode_decorator},
     "training.moving_averages": lambda: {"assign_moving_average": assign_moving_average},
     "util.tf_export": lambda: {"keras_export": _exported, "tf_export": _exported},
     "util.tf_inspect": _tf_inspect,

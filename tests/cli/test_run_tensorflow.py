@@ -70,6 +70,7 @@ assert K is backend is tf.keras.backend
 
 #: What older packages import of TensorFlow's private modules -> what that is in ``tf``.
 PRIVATE = {
+    "from tensorflow.python.ops.custom_gradient import custom_gradient as found": "tf.custom_gradient",
     "from tensorflow.python.ops import array_ops; found = array_ops.where_v2": "tf.where",
     "from tensorflow.python.ops import math_ops; found = math_ops.reduce_mean": "tf.math.reduce_mean",
     "from tensorflow.python.ops import nn_ops as nn; found = nn.softmax": "tf.nn.softmax",

@@ -264,3 +264,40 @@ def test_a_table_of_text_is_part_of_a_model_and_of_its_file(tmp_path):
     with pytest.warns(UserWarning, match="not compared"):
         model.export(path)
     np.testing.assert_array_equal(onnxruntime.InferenceSession(path).run(None, {"text": words})[0], found)
+
+
+def _by_cond(seen):
+    return lambda loss: tf.cond(tf.less(seen, 2.5), lambda: loss, lambda: loss * 0.0)
+
+
+def _by_case(seen):
+    return lambda loss: tf.case([(seen < 2.5, lambda: loss)], default=lambda: loss * 0.0)
+
+
+def _by_index(seen):
+    return lambda loss: tf.switch_case(tf.cast(seen // 3.0, "int32"), [lambda: loss, lambda: loss * 0.0])
+
+
+def _by_loop(seen):
+    return lambda loss: tf.while_loop(
+        lambda i, total: i < tf.maximum(0.0, 3.0 - seen) / 3.0,
+        lambda i, total: (i + 1.0, total + loss),
+        (0.0, loss * 0),
+    )[1]
+
+
+@pytest.mark.parametrize("chosen", [_by_cond, _by_case, _by_index, _by_loop])
+def test_a_loss_that_counts_its_batches_asks_the_count_of_each(chosen):
+    """The condition depends on a variable alone, which a graph outlives."""
+    seen = tf.Variable(0.0, trainable=False)
+
+    def loss(y_true, y_pred):
+        return chosen(seen)(keras.backend.mean(keras.backend.square(y_pred - y_true)))
+
+    model = keras.Sequential([keras.layers.Dense(1, kernel_initializer="zeros", input_shape=(2,))])
+    model.compile(keras.optimizers.SGD(0.0), loss)
+    found = []
+    while len(found) < 4:
+        found.append(float(model.train_on_batch(ONES, ONES[:, :1])))
+        seen.assign_add(1.0)
+    assert found == [1.0, 1.0, 1.0, 0.0]

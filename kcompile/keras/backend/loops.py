@@ -25,6 +25,7 @@ from ...ir import (
     Value,
     depends,
     interpreter,
+    is_emitting,
     noting_nodes,
     op,
 )
@@ -273,9 +274,11 @@ def _unbound(x: Value) -> Value:
 
 
 def is_symbolic(x: Any) -> bool:
-    """Whether a tensor's numbers are not known yet: they depend on an input, or, while a step is traced, on
-    variables."""
-    least = Depends.ON_WEIGHTS if isinstance(interpreter(), Trace) else Depends.ON_INPUTS
+    """Whether a tensor's numbers are not known yet: they depend on an input, or, while a step is traced or a
+    graph is emitted that outlives them, on variables."""
+    at_once = interpreter()
+    outlives = isinstance(at_once, Trace) or (at_once is None and is_emitting())
+    least = Depends.ON_WEIGHTS if outlives else Depends.ON_INPUTS
     return isinstance(x, Value) and depends(x) >= least
 
 

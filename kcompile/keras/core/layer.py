@@ -25,6 +25,7 @@ from .input_spec import InputSpec
 from .node import (
     KerasHistory,
     Node,
+    OldName,
     UnrecordedCall,
     annotate,
     as_nested,
@@ -94,6 +95,8 @@ class Layer(AddingLayer):
     supports_masking = False
     _casts_inputs = True  # to its own precision, by the rules of tf.keras
     has_config = True  # False where no configuration can hold what it computes
+    inbound_nodes = OldName("_inbound_nodes")
+    outbound_nodes = OldName("_outbound_nodes")
 
     @classmethod
     def _on_registered(cls) -> None:

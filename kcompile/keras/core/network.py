@@ -34,6 +34,7 @@ from .network_calls import emit_again
 from .network_config import called_as_in_keras_3, network_config, network_from_config
 from .node import (
     Node,
+    OldName,
     as_nested,
     keras_history,
     static_shape,
@@ -55,6 +56,10 @@ class Network(CompositeLayer):
     """
 
     _casts_inputs = False
+    input_layers = OldName("_input_layers")
+    output_layers = OldName("_output_layers")
+    layers_by_depth = OldName("_layers_by_depth")
+    nodes_by_depth = OldName("_nodes_by_depth")
 
     _kind_of_object = "model"
 

@@ -162,6 +162,19 @@ class UnrecordedCall:
         Node(self.layer, self.inputs, self.outputs, *masks, self.arguments, self.frame, self.nesting)
 
 
+class OldName:
+    """An attribute as Keras 2.0 and 2.1 called it, which has been private since.
+
+    What a program sets under that name is its own.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        return self if owner is None else getattr(owner, self._name)
+
+
 def _at_a_call(attribute: str, what: str, doc: str) -> Callable[[CalledLayer, int], Any]:
     """A method: what the node of a call has, by the call's number."""
 

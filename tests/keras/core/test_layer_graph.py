@@ -109,3 +109,20 @@ ERRORS = {
 def test_mistake_is_one_clear_error(mistake):
     with pytest.raises(ValueError, match=ERRORS[mistake]):
         mistake()
+
+
+def test_attributes_by_their_names_in_keras_2_0():
+    x = Input((3,))
+    model = Model(x, Dense(2)(Dense(2)(x)))
+    first, second = model.layers[1:]
+    assert first.inbound_nodes is first._inbound_nodes and first.outbound_nodes == second.inbound_nodes
+    assert model.input_layers == [model.layers[0]] and model.output_layers == [second]
+    assert sorted(model.nodes_by_depth) == sorted(model.layers_by_depth) == [0, 1, 2]
+    assert x._shape_val == x.shape == (None, 3)
+
+    class Own(Model):
+        def __init__(self):
+            super().__init__()
+            self.input_layers = [Dense(2)]
+
+    assert Own().input_layers[0].units == 2

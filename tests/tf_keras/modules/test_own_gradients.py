@@ -7,6 +7,7 @@ import pytest
 
 from kcompile import tf_keras as keras
 from kcompile.tf_keras import tensorflow as tf
+from kcompile.tf_keras.python_modules import ops
 
 
 def scaled_by(variable):
@@ -60,3 +61,15 @@ def test_a_function_that_reads_variables_says_their_gradients():
     doubled = tf.custom_gradient(lambda x: (x * variable, lambda dy: dy))
     with pytest.raises(TypeError, match=r"takes variables=.*Variable"):
         doubled(tf.constant(1.0))
+
+
+def test_the_private_function_of_graphs_is_that_of_custom_gradient():
+    def doubled(x, factor=1.0):
+        return x * factor, lambda upstream: upstream * 2.0
+
+    x = tf.constant([1.0, 3.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = ops.custom_gradient._graph_mode_decorator(doubled, (x,), {"factor": 5.0})
+    np.testing.assert_array_equal(y, [5, 15])
+    np.testing.assert_array_equal(tape.gradient(y, x), [2, 2])
