@@ -195,6 +195,7 @@ GOOD: dict[str, Callable[[Peer], list[bytes]]] = {
     ],
     "frames nobody knows": lambda p: [frame(77, 255, 1, b"?"), p.call(1)],
     "settings nobody knows": lambda p: [http2.settings_frame({0xFE03: 1}), p.call(1)],
+    "a farewell before the answer": lambda p: [p.call(1), frame(http2.GOAWAY, 0, 0, bytes(8))],
 }
 
 
