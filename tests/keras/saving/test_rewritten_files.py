@@ -97,8 +97,18 @@ def exported(make, tmp_path):
     return model, x, tmp_path / "m.onnx"
 
 
-@pytest.mark.parametrize("make", [mlp, cnn, recurrent])
-@pytest.mark.parametrize("how", REWRITTEN)
+#: The tool writes a ConvInteger of int8, for which releases before have no kernel.
+NEWER = {("dynamic", cnn): [pytest.mark.needs_onnxruntime(1, 24)]}
+
+
+@pytest.mark.parametrize(
+    ("how", "make"),
+    [
+        pytest.param(how, make, marks=NEWER.get((how, make), ()))
+        for how in REWRITTEN
+        for make in (mlp, cnn, recurrent)
+    ],
+)
 def test_a_quantized_file_loads_as_the_graph_that_it_is(how, make, tmp_path):
     _, x, source = exported(make, tmp_path)
     target = tmp_path / "q.onnx"
