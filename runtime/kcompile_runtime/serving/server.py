@@ -171,7 +171,9 @@ class Server:
             tls = tls_context(options.certificate, options.private_key)
         listening = socket.create_server((options.host, options.grpc_port or 0), family=self._family)
         self.grpc_port = listening.getsockname()[1]
-        server = GrpcServer(self._grpc_service(*self._shared).answer, options.settings.limits.body_bytes)
+        limits = options.settings.limits
+        answer = self._grpc_service(*self._shared).answer
+        server = GrpcServer(answer, limits.body_bytes, limits.body_seconds)
         await server.start(listening, tls)
         return server
 

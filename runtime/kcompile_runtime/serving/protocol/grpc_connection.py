@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import ServingError, bad_request, too_large
+from ..limits import Limits
 from .compression import CODINGS, unpacked
 from .http2 import Fields, Http2Connection, MalformedHeader, Stream, block
 
@@ -121,7 +122,7 @@ class GrpcConnection(Http2Connection):
 
     def __init__(self, server: GrpcServer) -> None:
         self._server, self._message_bytes = server, server.message_bytes
-        super().__init__(self._message_bytes + 5)
+        super().__init__(self._message_bytes + 5, server.body_seconds)
 
     def connection_made(self, transport: Any) -> None:
         """The server has one more."""
@@ -154,6 +155,10 @@ class GrpcConnection(Http2Connection):
         refusal = too_large(f"expected a message of at most {self._message_bytes} bytes")
         self._server.answer(Call(self, stream), refusal)
 
+    def overdue(self, stream: Stream) -> None:
+        """Refuses it."""
+        self._server.answer(Call(self, stream), ServingError(408, "the message took too long to arrive"))
+
     def _message(self, head: Head, body: bytes) -> bytes:
         if len(body) < 5 or len(body) - 5 != int.from_bytes(body[1:5], "big"):
             raise bad_request("expected one whole message")
@@ -170,10 +175,16 @@ class GrpcServer:
     Args:
         answer: called with each call, and its message or what is wrong with that.
         message_bytes: that a message may have.
+        body_seconds: that one may take to arrive.
     """
 
-    def __init__(self, answer: Callable[[Call, bytes | Exception], None], message_bytes: int) -> None:
-        self.answer, self.message_bytes = answer, message_bytes
+    def __init__(
+        self,
+        answer: Callable[[Call, bytes | Exception], None],
+        message_bytes: int,
+        body_seconds: float = Limits.body_seconds,
+    ) -> None:
+        self.answer, self.message_bytes, self.body_seconds = answer, message_bytes, body_seconds
         self._connections: set[GrpcConnection] = set()
         self._ended = asyncio.Event()
 

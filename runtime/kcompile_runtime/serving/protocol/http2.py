@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
 from typing import Any
 
 from hpack import Decoder
@@ -114,10 +115,13 @@ class Http2Connection(asyncio.Protocol):
 
     Args:
         body_bytes: that a request may have.
+        body_seconds: that all of it may take to arrive.
     """
 
-    def __init__(self, body_bytes: int) -> None:
-        self._most = body_bytes
+    def __init__(self, body_bytes: int, body_seconds: float) -> None:
+        self._most, self._body_seconds = body_bytes, body_seconds
+        self._arriving: dict[int, float] = {}  # streams whose bodies are not whole, and since when
+        self._overdue: asyncio.TimerHandle | None = None
         self._rest, self._greeted = b"", False
         self._decoder = Decoder(HEADER_BYTES)
         self._known: dict[bytes, Any] = {}
@@ -154,6 +158,10 @@ class Http2Connection(asyncio.Protocol):
         """Its body has more bytes than may be; it is to be answered now."""
         raise NotImplementedError
 
+    def overdue(self, stream: Stream) -> None:
+        """Its body takes too long; it is to be answered now."""
+        raise NotImplementedError
+
     # What asyncio says
 
     def connection_made(self, transport: Any) -> None:
@@ -171,8 +179,9 @@ class Http2Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Nobody listens to what is still computed."""
-        if self._greeting is not None:
-            self._greeting.cancel()
+        for timer in (self._greeting, self._overdue):
+            if timer is not None:
+                timer.cancel()
         for stream in list(self._streams.values()):
             self._forget(stream)
 
@@ -208,6 +217,20 @@ class Http2Connection(asyncio.Protocol):
             self._break(error)
             return
         self._rest = data[place:]
+        if self._arriving and self._overdue is None:
+            self._look_later(self._body_seconds)
+
+    def _look_later(self, seconds: float) -> None:
+        self._overdue = asyncio.get_running_loop().call_later(seconds, self._end_overdue)
+
+    def _end_overdue(self) -> None:
+        self._overdue = None
+        now = time.monotonic()
+        for number, begun in list(self._arriving.items()):
+            if now - begun >= self._body_seconds:
+                self.overdue(self._streams[number])
+        if self._arriving:
+            self._look_later(max(1e-3, min(self._arriving.values()) + self._body_seconds - now))
 
     # Frames
 
@@ -294,6 +317,7 @@ class Http2Connection(asyncio.Protocol):
             self._reset(stream, PROTOCOL_ERROR)
             return
         stream.ended = True
+        self._arriving.pop(stream.id, None)
         parts, stream.parts = stream.parts, []
         self.request(stream, parts[0] if len(parts) == 1 else b"".join(parts))
 
@@ -335,7 +359,9 @@ class Http2Connection(asyncio.Protocol):
             return
         if self._leaving or len(self._streams) > STREAMS:
             self._reset(stream, REFUSED_STREAM)
-        elif stream.ended:
+        elif not stream.ended:
+            self._arriving[number] = time.monotonic()
+        else:
             self._whole(stream)
 
     def _trailers(self, flags: int, number: int, content: bytes) -> None:
@@ -497,6 +523,7 @@ class Http2Connection(asyncio.Protocol):
         stream.open = False
         stream.parts, stream.unsent = [], None
         self._streams.pop(stream.id, None)
+        self._arriving.pop(stream.id, None)
         self._blocked.pop(stream.id, None)
         owner, stream.owner = stream.owner, None
         if owner is not None:
