@@ -7,7 +7,7 @@ import functools
 import heapq
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -267,13 +267,32 @@ class Batcher:
         """
         if self._closed:
             raise unavailable(f"model {self.model.name!r} is being unloaded")
-        limits = self._settings.limits
-        count, wait_s = len(self._queue), self._wait_s()
-        if count >= limits.queue or self._bytes_waiting > limits.queue_bytes or wait_s > limits.queue_seconds:
+        if self._is_full():
+            self._take_out(lambda waiting: waiting.listener.done())  # whose clients wait no more
+        if self._is_full():
+            count, wait_s = len(self._queue), self._wait_s()
             raise overloaded(
                 f"{count} requests wait for model {self.model.name!r} already, for about {wait_s:.1f} s",
                 wait_s,
             )
+
+    def _is_full(self) -> bool:
+        limits = self._settings.limits
+        return (
+            len(self._queue) >= limits.queue
+            or self._bytes_waiting > limits.queue_bytes
+            or self._wait_s() > limits.queue_seconds
+        )
+
+    def _take_out(self, is_out: Callable[[_Waiting], bool]) -> list[_Waiting]:
+        """Those in the queue of which something holds, which are in it no more."""
+        out = [entry[2] for entry in self._queue if is_out(entry[2])]
+        if out:
+            self._queue = [entry for entry in self._queue if not is_out(entry[2])]
+            heapq.heapify(self._queue)
+            self._samples_waiting -= _samples(out)
+            self._bytes_waiting -= sum([waiting.bytes for waiting in out])
+        return out
 
     def _wait_s(self) -> float:
         """How long a request that comes now would wait for its run, by what samples took so far."""
@@ -295,7 +314,7 @@ class Batcher:
         policy = settings.policies.get(priority, settings.policy)
         if policy.requests is not None:
             rank = priority or _LAST
-            count = sum(entry[0] == rank for entry in self._queue)
+            count = sum(entry[0] == rank and not entry[2].listener.done() for entry in self._queue)
             if count >= policy.requests:
                 what = f"{count} requests of priority {priority} wait for model {self.model.name!r} already"
                 raise overloaded(what, self._wait_s())
@@ -323,20 +342,15 @@ class Batcher:
     def _refuse_late(self) -> None:
         """Refuses what has waited for too long, and looks again when the next may have."""
         arrived = time.monotonic() - self._patient_s
-        queued = [entry[2] for entry in self._queue]
         ready = [run for run in self._runs if run.started is None]
         lying = [waiting for run in ready for waiting in run.batch]
+        late = self._take_out(lambda waiting: waiting.arrived <= arrived)
+        queued = [entry[2] for entry in self._queue]
         left = [waiting.arrived for waiting in (*queued, *lying) if waiting.arrived > arrived]
         self._refusing = None
         if left:
             loop = asyncio.get_running_loop()
             self._refusing = loop.call_later(max(1e-3, min(left) - arrived), self._refuse_late)
-        late = [waiting for waiting in queued if waiting.arrived <= arrived]
-        if late:
-            self._queue = [entry for entry in self._queue if entry[2].arrived > arrived]
-            heapq.heapify(self._queue)
-            self._samples_waiting -= _samples(late)
-            self._bytes_waiting -= sum([waiting.bytes for waiting in late])
         for waiting in (*late, *(waiting for waiting in lying if waiting.arrived <= arrived)):
             self._refuse(waiting)
         for run in ready:

@@ -56,6 +56,34 @@ async def begun(queue: Batcher, runs: int) -> None:
         await asyncio.sleep(0.001)
 
 
+@pytest.mark.parametrize("gone", ["taken back", "out of time"])
+def test_requests_that_nobody_waits_for_keep_nobody_out(tmp_path: Path, gone: str) -> None:
+    """Of a client that takes back what it has asked for, as fast as it asks."""
+
+    async def main() -> None:
+        queue = batcher(tmp_path, Limits(queue=4), max_batch=1, delay_s=0.0)
+        with held(queue):
+            running = asked(queue, 2)
+            await begun(queue, 2 if queue._instances > 1 else 1)
+            for _ in range(6):
+                timeout_s = 0.001 if gone == "out of time" else None
+                tasks = [asyncio.create_task(queue.run([X], ["y"], timeout_s=timeout_s)) for _ in range(3)]
+                await asyncio.sleep(0.05)
+                if gone == "taken back":
+                    for task in tasks:
+                        task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+            honest = asked(queue, 2)
+            await asyncio.sleep(0.01)
+            assert not any(task.done() for task in honest)
+        for (y,) in await asyncio.gather(*running, *honest):
+            np.testing.assert_allclose(y, EXPECTED, rtol=1e-5)
+        await asyncio.wait_for(queue.close(), 30)
+        assert queue._samples_waiting == queue._bytes_waiting == 0
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("waiting", [2, 5], ids=["lying ready", "lying ready and in the queue"])
 def test_what_has_not_begun_in_time_is_refused_however_long_a_run_takes(tmp_path: Path, waiting: int) -> None:
     async def main() -> None:
