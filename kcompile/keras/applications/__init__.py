@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from kcompile_runtime.lazy_packages import attach
 
 if TYPE_CHECKING:
+    __all__: list[str]
+
     from .. import backend as backend
     from .. import layers as layers
     from .. import models as models
