@@ -10,7 +10,7 @@ import pytest
 
 from kcompile import keras
 from kcompile.cli import BAD_INPUT, NEGATIVE, OK
-from kcompile.cli.app import Calibration, Metric
+from kcompile.cli.arguments import Calibration, Metric
 from kcompile.keras import layers as L
 from kcompile.optimize.ranges import CALIBRATIONS
 from kcompile.optimize.scoring import METRICS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...ir import Value
 from .. import backend as K
@@ -12,17 +12,21 @@ from ..utils.losses_utils import squeeze_or_expand_dimensions
 from . import functions
 from .base import Mean, MeanMetricWrapper, Pairs, as_tensor
 
+if TYPE_CHECKING:
 
-def _mean_of(function: Any, class_name: str) -> type[MeanMetricWrapper]:
+    class _MeanOfFunction(MeanMetricWrapper):
+        def __init__(self, name: str = ..., dtype: str | None = None) -> None: ...
+
+
+def _mean_of(function: Any, class_name: str) -> type[_MeanOfFunction]:
     """A class whose instances average ``function``: ``cls(name=..., dtype=None)``."""
 
     def __init__(self: Any, name: str = function.__name__, dtype: str | None = None) -> None:
         MeanMetricWrapper.__init__(self, function, name, dtype)
 
     doc = f"Mean of ``{function.__name__}`` over samples."
-    return type(
-        class_name, (MeanMetricWrapper,), {"__init__": __init__, "__doc__": doc, "__module__": __name__}
-    )
+    members = {"__init__": __init__, "__doc__": doc, "__module__": __name__}
+    return cast("type[_MeanOfFunction]", type(class_name, (MeanMetricWrapper,), members))
 
 
 MeanSquaredError = _mean_of(functions.mean_squared_error, "MeanSquaredError")
