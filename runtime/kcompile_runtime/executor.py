@@ -262,6 +262,11 @@ class Executor:
         other._lock = threading.RLock() if self._stateful else contextlib.nullcontext()
         return other
 
+    def hold_file(self) -> None:
+        """Keep what the file is now for inputs with NaN that come when it has been replaced by another."""
+        if self._checks and self._guard is not None:
+            self._guard.hold()
+
     def get_states(self) -> dict[str, np.ndarray]:
         """Arrays of the states by the names of their inputs; none before the first call or after a reset."""
         with self._lock:

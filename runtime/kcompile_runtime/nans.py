@@ -14,6 +14,7 @@ import itertools
 import mmap
 import os
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,7 @@ from .graphs import (
     opset_of,
     with_nodes,
 )
+from .header import inspect
 from .session import create_session, load_onnxruntime, older
 from .wire import Buffer, Truncated
 
@@ -348,6 +350,21 @@ class Guard:
         self._lock = threading.Lock()
         self._made: tuple[Any, Any] | None = None
         self._version = _version(model)
+        self._held: int | None = None
+        self._release: Any = None
+
+    def hold(self) -> None:
+        """Keeps the file open until the second form is made from it, even if another has taken its name.
+
+        Nothing is kept of files that name others for their weights, whose contents may be the new ones, and
+        where the system lets no open file be replaced.
+        """
+        if self._held is not None or self._made is not None or isinstance(self._model, bytes):
+            return
+        with contextlib.suppress(OSError, ModelFileError):  # it has gone meanwhile
+            if os.name != "nt" and not inspect(self._model, self._where)[0]:
+                self._held = os.open(self._model, os.O_RDONLY)
+                self._release = weakref.finalize(self, os.close, self._held)
 
     @classmethod
     def of(
@@ -374,13 +391,17 @@ class Guard:
         """
         with self._lock:
             if self._made is None:
-                if _version(self._model) != self._version:
+                source = self._model if self._held is None else self._held
+                if _version(source) != self._version:
                     raise ExecutionError(
                         f"{self._where} has changed since it was loaded, and inputs that hold NaN ask for "
                         "it again: load it anew"
                     )
                 try:
                     self._made = self.create()
+                    self._held, release = None, self._release
+                    if release is not None:
+                        release()
                 except (ModelFileError, ValueError, RecursionError) as error:
                     raise ExecutionError(
                         f"{self._where}: the inputs hold NaN or infinities, and the operators of this model "
@@ -393,7 +414,7 @@ class Guard:
         folder = None
         if not isinstance(self._model, bytes):
             folder = os.path.dirname(os.path.abspath(os.fspath(self._model)))
-        with _opened(self._model) as content:
+        with _opened(self._model if self._held is None else self._held) as content:
             try:
                 model = exact(content)
             except (LookupError, TypeError, AttributeError, Truncated) as error:  # nodes without their inputs
@@ -401,7 +422,7 @@ class Guard:
         return create_session(model, folder=folder, **self._options)
 
 
-def _version(model: str | os.PathLike[str] | bytes) -> Any:
+def _version(model: str | os.PathLike[str] | bytes | int) -> Any:
     if isinstance(model, bytes) or not os.path.exists(model):
         return None
     found = os.stat(model)
@@ -409,11 +430,15 @@ def _version(model: str | os.PathLike[str] | bytes) -> Any:
 
 
 @contextlib.contextmanager
-def _opened(model: str | os.PathLike[str] | bytes) -> Iterator[Buffer]:
+def _opened(model: str | os.PathLike[str] | bytes | int) -> Iterator[Buffer]:
+    """The contents of bytes, a file's name, or an open file."""
     if isinstance(model, bytes):
         yield model
         return
-    with open(model, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    with (
+        open(model, "rb", closefd=not isinstance(model, int)) as stream,
+        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
         yield content
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 
 import numpy as np
 import onnx
@@ -383,6 +384,60 @@ def test_a_file_that_changed_meanwhile_is_not_mixed_with_the_old_one(tmp_path):
     with pytest.raises(ExecutionError, match="has changed since it was loaded"):
         executor.run(x)
     assert executor.run(np.ones(4, "f4"))[0] == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no open file is replaced there")
+def test_a_file_that_is_held_is_what_it_was_when_another_has_its_name(tmp_path):
+    x = np.array([[1, np.nan], [2, 3]], "f4")
+    path, new = tmp_path / "m.onnx", tmp_path / "new.onnx"
+    path.write_bytes(model_of([helper.make_node("ReduceMax", ["x"], ["y"])], {"x": x}))
+    executor = Executor(path)
+    executor.hold_file()
+    before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+    new.write_bytes(model_of([helper.make_node("ReduceMin", ["x"], ["y"])], {"x": x}))
+    os.replace(new, path)
+    assert np.isnan(executor.run(x)[0]).all()
+    assert executor.run(np.ones((2, 2), "f4"))[0] == 1
+    if before:
+        assert len(os.listdir("/proc/self/fd")) == before - 1  # all is made: the file is let go
+
+
+@pytest.mark.parametrize("change", ["written over", "weights beside"])
+def test_what_cannot_be_held_is_not_mixed(tmp_path, change):
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("ReduceMax", ["h"], ["y"])]
+    inputs = {"x": data(2, 3), "w": np.ones((3, 2), "f4")}
+    model = onnx.load_from_string(model_of(nodes, inputs, ("w",)))
+    path, beside = tmp_path / "m.onnx", change == "weights beside"
+
+    def save(name):
+        onnx.save(model, name, save_as_external_data=beside, location="w.bin", size_threshold=0)
+
+    save(path)
+    executor = Executor(path)
+    executor.hold_file()
+    model.doc_string = "another"
+    if beside:
+        (tmp_path / "w.bin").unlink()
+        save(tmp_path / "new.onnx")
+        os.replace(tmp_path / "new.onnx", path)
+    else:
+        path.write_bytes(model.SerializeToString())
+    with pytest.raises(ExecutionError, match="has changed since it was loaded"):
+        executor.run(inputs["x"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no open file is replaced there")
+def test_a_file_that_nobody_needs_is_let_go(tmp_path):
+    x = data(4)
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model_of([helper.make_node("ReduceMax", ["x"], ["y"])], {"x": x}))
+    executor = Executor(path)
+    executor.hold_file()
+    held = executor._guard._held
+    assert os.fstat(held).st_ino == os.stat(path).st_ino
+    del executor
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(held)
 
 
 def test_lost_weights_of_a_session_in_memory():

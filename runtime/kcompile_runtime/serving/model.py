@@ -84,6 +84,7 @@ class Model:
             self.executor = Executor(path, intra_op_threads=wanted)
             self._warm_up()
             threads = wanted
+        self.executor.hold_file()  # requests with NaN may come after it was replaced, and before that is seen
         #: Whether a full run may begin beside the others: where all have one thread, and a core is left.
         self.parallel = not (self.stateful or chosen) and threads == 1 and settings.instances < cores
 

@@ -407,6 +407,32 @@ def test_serving_loads_nothing_of_the_compiler() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no open file is replaced there")
+def test_a_nan_that_comes_before_a_new_file_is_seen_is_kept_by_the_old_one(tmp_path: Path) -> None:
+    helper = pytest.importorskip("onnx.helper")
+
+    def saved(path: Path, op: str) -> Path:
+        x, y = (helper.make_tensor_value_info(n, 1, shape) for n, shape in (("x", ["n", 4]), ("y", ["n", 1])))
+        graph = helper.make_graph([helper.make_node(op, ["x"], ["y"], axes=[1])], "g", [x], [y])
+        opset = [helper.make_opsetid("", 13)]
+        made = helper.make_model(graph, opset_imports=opset, ir_version=8)
+        path.write_bytes(made.SerializeToString())
+        return path
+
+    path = saved(tmp_path / "m.onnx", "ReduceMax")
+    with serving(path, poll_s=0.0) as running:
+        os.replace(saved(tmp_path / "new", "ReduceMin"), path)
+        entry = {"name": "x", "datatype": "FP32", "shape": [1, 4], "parameters": {"binary_data_size": 16}}
+        header = json.dumps({"inputs": [entry]}).encode()
+        length = {"Inference_Header_Content_Length": str(len(header))}
+        found = []
+        for values in ([1, np.nan, 3, 2], [1, 4, 3, 2]):
+            body = header + np.array(values, np.float32).tobytes()
+            answer = running.ask("POST", "/v2/models/m/infer", body, **length)
+            found.append(answer.json["outputs"][0]["data"])
+    assert found == [[None], [4.0]]
+
+
 def test_the_collector_of_garbage_passes_by_modules_but_not_by_models(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(models.dense())
