@@ -21,7 +21,7 @@ from kcompile_runtime.serving.protocol.datatypes import DATATYPES, from_bytes
 from kcompile_runtime.session import load_onnxruntime, older
 from tests.runtime import models
 
-from . import mutations
+from . import mutations, peers
 from .conftest import Running, serving, write
 
 ONE = {"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}
@@ -255,6 +255,10 @@ def test_tls_by_files_for_both_protocols(tmp_path: Path) -> None:
         with grpc.secure_channel(f"localhost:{running.server.grpc_port}", credentials) as channel:
             call = channel.unary_unary("/inference.GRPCInferenceService/ServerReady")
             assert call(b"", timeout=30) == b"\x08\x01"
+            infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+            for rows in (1, 16000, 3):
+                found = peers.outputs(infer(peers.request(rows), timeout=30))
+                np.testing.assert_allclose(found, peers.expected(rows), rtol=1e-4, atol=1e-5)
 
 
 def test_the_page_shows_the_models_in_a_browser(running: Running, tmp_path: Path) -> None:
