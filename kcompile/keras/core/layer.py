@@ -12,6 +12,7 @@ from ... import ir
 from ...ir import Value
 from .. import backend as K
 from .. import dtype_policies, registry, regularizers, rules
+from ..backend.tensors import static_dims
 from ..declaration import configuration
 from ..legacy import spellings as legacy
 from ..utils.generic_utils import to_list, unpack_singleton
@@ -402,8 +403,9 @@ class Layer(AddingLayer):
         computed = self.compute_output_shape(as_nested(shapes, nesting) if several else shapes[0])
         computed = computed if isinstance(computed, list) else [computed]
         for value, shape in zip(outputs, computed, strict=False):
-            if shape is not None:
-                value.refine(shape)
+            sizes = None if shape is None else static_dims(shape)  # of numpy or tensors in users' layers
+            if sizes is not None:
+                value.refine(sizes)
 
     def _record_call(
         self,

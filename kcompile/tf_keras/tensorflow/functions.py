@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...ir import OperatorError, Value, eagerly, format_type, op, tensor_for
+from ...ir import Constant, OperatorError, Value, eagerly, format_type, op, tensor_for
 from ...keras import backend as K
 from ...keras.operations.complex_numbers import (
     COMPLEX,
@@ -256,6 +256,8 @@ def _operand(key: str, value: Any, like: np.dtype | None = None) -> Any:
         like: the element type that arrays of numbers take, where it can hold them.
     """
     value = tensor_for(value)
+    if key in _SETTINGS and isinstance(value, Constant) and value.dtype.kind in "biu":
+        return value.array.tolist()
     if isinstance(value, np.ndarray | np.generic) or hasattr(value, "detach"):
         if key in _SETTINGS:
             return np.asarray(value).tolist()

@@ -476,3 +476,21 @@ def test_users_layers_hand_tf_keras_arguments_to_their_base():
     assert model.evaluate(x, x, verbose=0) == pytest.approx(3.0)
     with pytest.raises(TypeError, match="not understood"):
         Penalised(activity="relu")
+
+
+@pytest.mark.parametrize(
+    "size", [3, np.int64(3), K.constant(3, dtype="int32"), 3.0], ids=lambda x: type(x).__name__
+)
+def test_sizes_that_a_layer_says_of_its_output_may_be_of_numpy_or_tensors(size, tmp_path) -> None:
+    class Rows(Layer):
+        def call(self, inputs):
+            return K.reshape(inputs, K.concatenate([K.shape(inputs)[:1], K.constant([3, -1], dtype="int32")]))
+
+        def compute_output_shape(self, input_shape):
+            return input_shape[0], size, 2
+
+    inputs = Input((6,))
+    model = Model(inputs, Rows()(inputs))
+    assert model.output_shape == (None, 3, 2)
+    model.export(tmp_path / "m.onnx")
+    assert model.predict(np.ones((2, 6))).shape == (2, 3, 2)
