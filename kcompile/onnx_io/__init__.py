@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     from .writing import build_model as build_model
     from .writing import build_session_model as build_session_model
 
+_MODULES = (
+    "checking", "errors", "exporting", "large", "loading", "metadata", "passes", "reading", "saving",
+    "templates", "writing",
+)  # fmt: skip
+
 attach(
     globals(),
     {
@@ -65,5 +70,6 @@ attach(
         "size_of": "large",
         "with_shapes": "large",
     },
-    ["templates"],
+    _MODULES,
+    unlisted=_MODULES,
 )

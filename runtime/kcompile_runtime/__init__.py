@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["__version__"]
+_MODULES = ("errors", "executor", "session", "states", "tensors")
 
 attach(
     globals(),
@@ -43,4 +44,6 @@ attach(
         "StateInfo": "states",
         "TensorInfo": "tensors",
     },
+    _MODULES,
+    unlisted=_MODULES,
 )

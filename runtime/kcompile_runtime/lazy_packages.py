@@ -29,7 +29,7 @@ def attach(
         names: name -> the module that defines it, "module" or, where it is called otherwise there,
             "module:name", or "module:" for the module itself; seen from the package.
         modules: modules in the package that are names of its own.
-        unlisted: those of the names that are not in ``__all__``.
+        unlisted: those of the names and modules that are not in ``__all__``.
     """
     module, package = namespace["__name__"], namespace["__package__"]
     inner = frozenset(modules)
@@ -47,4 +47,4 @@ def attach(
     def __dir__() -> list[str]:
         return sorted({*namespace, *public})
 
-    namespace.update(__getattr__=__getattr__, __dir__=__dir__, __all__=public)
+    namespace.update(__getattr__=__getattr__, __dir__=__dir__, __all__=public, _on_demand={*names, *inner})

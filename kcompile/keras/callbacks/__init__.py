@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from .tensorboard import TensorBoard as TensorBoard
 
 __all__ = ["K"]
+_MODULES = (
+    "averages", "backup", "base", "callback_list", "control", "loggers", "logs", "rates", "tensorboard",
+)  # fmt: skip
 
 attach(
     globals(),
@@ -63,6 +66,7 @@ attach(
         "TerminateOnNaN": "control",
         "find_learning_rate": "rates",
     },
-    ["experimental"],
+    ["experimental", *_MODULES],
+    unlisted=_MODULES,
 )
 answer_old_names(__name__)

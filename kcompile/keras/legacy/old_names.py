@@ -110,7 +110,7 @@ def answer_old_names(module: str, others: Sequence[str] = (), code: str | None =
     before = vars(sys.modules[module]).get("__getattr__")
 
     def answer(name: str) -> Any:
-        if before is not None and name in vars(sys.modules[module])["__all__"]:
+        if before is not None and name in vars(sys.modules[module]).get("_on_demand", ()):
             return before(name)
         if name in _HOMES:
             return getattr(
