@@ -154,6 +154,14 @@ def fetched_with(value: Value, updates: Iterable[Any]) -> Value:
     return value
 
 
+def _eval(tensor: Value, feed_dict: Mapping[Any, Any] | None = None, session: Session | None = None) -> Any:
+    """The numbers of a tensor by a session, the default one if none is given; see ``Session.run``."""
+    return (session or get_session()).run(tensor, feed_dict)
+
+
+Value.eval = _eval  # type: ignore[attr-defined]  # as tensors of TensorFlow 1 have it
+
+
 class _Output(int):
     """The place of a fetch among the outputs."""
 

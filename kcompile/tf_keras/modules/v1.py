@@ -244,6 +244,35 @@ def in_top_k(predictions: Any, targets: Any, k: Any, name: str | None = None) ->
 
 
 @tensors.computes_at_once
+def atrous_conv2d(value: Any, filters: Any, rate: int, padding: str, name: str | None = None) -> Any:
+    """``tf.nn.conv2d`` of images (batch, rows, columns, channels) by a dilated kernel."""
+    return _function("nn.conv2d")(value, filters, [1, 1, 1, 1], padding, dilations=[1, rate, rate, 1])
+
+
+@tensors.computes_at_once
+def sparse_to_dense(
+    sparse_indices: Any, output_shape: Any, sparse_values: Any, default_value: Any = 0,
+    validate_indices: bool = True, name: str | None = None,
+) -> Any:  # fmt: skip
+    """A tensor that has values at some places.
+
+    Args:
+        sparse_indices: the places, (values,) of a vector or (values, axes); a number for one.
+        output_shape: sizes.
+        sparse_values: (values,), or one for all.
+        default_value: of the other places.
+    """
+    places = tensors.convert_to_tensor(sparse_indices)
+    while places.rank < 2:
+        places = _function("expand_dims")(places, -1)
+    values = tensors.convert_to_tensor(sparse_values)
+    if values.rank == 0:
+        values = _function("fill")(_function("shape")(places)[:1], values)
+    filled = _function("fill")(output_shape, _function("cast")(default_value, str(values.dtype)))
+    return _function("tensor_scatter_nd_update")(filled, places, values)
+
+
+@tensors.computes_at_once
 def Print(
     input_: Any, data: Any, message: str | None = None, first_n: int | None = None,
     summarize: int | None = None, name: str | None = None,
@@ -354,13 +383,13 @@ __all__ = [
     "get_variable", "global_variables_initializer", "glorot_normal_initializer", "glorot_uniform_initializer",
     "gradients", "initialize_all_tables", "initialize_all_variables", "initialize_local_variables",
     "initialize_variables", "local_variables_initializer", "logging", "orthogonal_initializer", "placeholder",
- "reset_default_graph", "set_random_seed", "tables_initializer", "to_bfloat16",
+ "reset_default_graph", "set_random_seed", "sparse_to_dense", "tables_initializer", "to_bfloat16",
     "to_complex128", "to_complex64", "to_double", "to_float", "to_int32", "to_int64",
     "truncated_normal_initializer", "uniform_unit_scaling_initializer", "variable_scope",
     "variables_initializer", "variance_scaling_initializer", "verify_tensor_all_finite", "where",
 ]  # fmt: skip
 #: What there is of ``tf.nn`` in another form.
-NN = ["dropout", "in_top_k"]
+NN = ["atrous_conv2d", "dropout", "in_top_k"]
 #: What the same call means otherwise today, by its name there: in programs of Keras 2.3 it is read so.
 READ_OTHERWISE = {
     "math.in_top_k": in_top_k,

@@ -24,6 +24,7 @@ def arrays():
 CASES = {
     "arg_max": lambda tf, t: tf.arg_max(t.x, 1),
     "argmax_dimension": lambda tf, t: tf.argmax(t.x, dimension=1),
+    "atrous_conv2d": lambda tf, t: tf.nn.atrous_conv2d(t.g, t.k, 2, "SAME"),
     "ceil": lambda tf, t: tf.ceil(t.x),
     "cond_fn1": lambda tf, t: tf.cond(tf.constant(True), lambda: t.x, lambda: t.y),
     "count_nonzero": lambda tf, t: tf.count_nonzero(t.q, axis=1),
@@ -64,6 +65,7 @@ CASES = {
     "separable_rate": lambda tf, t: tf.nn.separable_conv2d(t.g, t.k, np.ones((1, 1, 2, 3), "float32"), [1, 1, 1, 1], "SAME", rate=[2, 2]),
     "crop_box_ind": lambda tf, t: tf.image.crop_and_resize(t.g, np.float32([[0.1, 0.2, 0.8, 0.9]]), box_ind=np.int32([0]), crop_size=[3, 3]),
     "softmax_dim": lambda tf, t: tf.nn.softmax(t.x, dim=0),
+    "scattered": lambda tf, t: (tf.sparse_to_dense([1, 3], [5], [2.0, 3.0], -1.0), tf.sparse_to_dense([[0, 1], [1, 0]], [2, 2], 7)),
     "sparse_to_dense": lambda tf, t: tf.sparse_tensor_to_dense(tf.SparseTensor([[0, 1], [2, 0]], [1.0, 2.0], [3, 2])),
     "squared_difference": lambda tf, t: tf.squared_difference(t.x, t.y),
     "squeeze_dims": lambda tf, t: tf.squeeze(t.g, squeeze_dims=[0]),

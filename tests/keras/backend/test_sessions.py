@@ -62,6 +62,13 @@ def test_updates_are_done_where_they_are_fetched_and_give_the_new_value(session)
     assert K.get_value(count) == -1
 
 
+def test_tensors_compute_themselves(session):
+    x = K.placeholder((None, 2))
+    assert (x * 2.0).eval(feed_dict={x: [[1, 2]]}).tolist() == [[2, 4]]
+    assert (x * 2.0).eval({x: [[1, 2]]}, Session()).tolist() == [[2, 4]]
+    assert K.variable(3.0).eval(session=session) == 3 and K.constant([1.0]).eval().tolist() == [1]
+
+
 @pytest.mark.parametrize(
     ("fetches", "fed", "message"),
     [
