@@ -263,7 +263,7 @@ def sparse_to_dense(
         default_value: of the other places.
     """
     places = tensors.convert_to_tensor(sparse_indices)
-    while places.rank < 2:
+    while (places.rank or 0) < 2:
         places = _function("expand_dims")(places, -1)
     values = tensors.convert_to_tensor(sparse_values)
     if values.rank == 0:
