@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -134,6 +136,17 @@ class Server(Process):
     def door(self, name: str) -> int:
         """The port of "grpc" and "frames", or of what is spoken over HTTP/1.1."""
         return self.grpc_port if name in ("grpc", "frames") else self.port
+
+
+@contextlib.contextmanager
+def as_installed() -> Iterator[None]:
+    """Has programs that start meanwhile keep what they compile of a working copy, as installations do."""
+    before = os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ["PYTHONDONTWRITEBYTECODE"] = before
 
 
 def kcompile_serve(models: Path, *options: str) -> Server:

@@ -93,6 +93,7 @@ class Server:
         config = uvicorn.Config(
             app,
             http=Connection,
+            ws="none",
             log_level="warning",
             access_log=False,
             server_header=False,

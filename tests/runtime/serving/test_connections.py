@@ -109,6 +109,18 @@ def test_a_connection_that_is_to_end_ends(wire: Wire, shape: tuple[int, ...], ex
     assert wire.ended()
 
 
+def test_who_asks_for_a_web_socket_is_answered_without(running: Running) -> None:
+    """Whatever is installed: uvicorn would hand the connection to a library of web sockets."""
+    wire = Wire(running)
+    fields = ["Host: here", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
+    fields += ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", ""]
+    wire.socket.sendall("\r\n".join(["GET /v2 HTTP/1.1", *fields]).encode())
+    status, _, answer = wire.answer()
+    assert (status, answer["name"]) == (200, "kcompile")
+    wire.socket.close()
+    assert running.ask("GET", "/v2").status == 200
+
+
 def test_clients_that_leave_change_nothing_for_others(running: Running) -> None:
     content = posted(body(np.ones((1, 4), np.float32)))
     for count in (len(content), len(content) - 10, 60):
