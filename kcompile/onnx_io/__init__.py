@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .large import save as save
     from .large import size_of as size_of
     from .large import with_shapes as with_shapes
+    from .large import without_weights as without_weights
     from .loading import load as load
     from .metadata import get_metadata as get_metadata
     from .metadata import set_metadata as set_metadata
@@ -69,6 +70,7 @@ attach(
         "set_metadata": "metadata",
         "size_of": "large",
         "with_shapes": "large",
+        "without_weights": "large",
     },
     _MODULES,
     unlisted=_MODULES,

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import onnx
 import onnx.shape_inference
+from onnx import helper
 
 from .reading import _tensors
 from .saving import save_model, save_with_data
 from .writing import MAX_INLINE_BYTES
 
+_MUCH = 1 << 20
 LIMIT = MAX_INLINE_BYTES
 """Bytes from which on weights go to a file of their own."""
 
@@ -61,6 +63,29 @@ def readable(model: onnx.ModelProto) -> Iterator[bytes | str]:
         yield str(path)
 
 
+def without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy of the same types and shapes, in which weights of more than a MiB are zeros that ConstantOfShape
+    makes: for whoever looks at the graph alone."""
+    graph = onnx.GraphProto(name=model.graph.name)
+    for field in ("input", "output", "value_info"):
+        getattr(graph, field).extend(getattr(model.graph, field))
+    for tensor in model.graph.initializer:
+        if _bytes_of(tensor) <= _MUCH or tensor.data_type != onnx.TensorProto.FLOAT:
+            graph.initializer.append(tensor)
+            continue
+        shape = f"{tensor.name}/shape"
+        graph.initializer.append(
+            helper.make_tensor(shape, onnx.TensorProto.INT64, [len(tensor.dims)], tensor.dims)
+        )
+        graph.node.append(helper.make_node("ConstantOfShape", [shape], [tensor.name], f"{tensor.name}/zeros"))
+    graph.node.extend(model.graph.node)
+    made = onnx.ModelProto(graph=graph, ir_version=model.ir_version)
+    made.opset_import.extend(model.opset_import)
+    made.functions.extend(model.functions)
+    made.metadata_props.extend(model.metadata_props)
+    return made
+
+
 def with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with the types and shapes of what lies between its nodes."""
     if not is_large(model):
@@ -83,4 +108,4 @@ def _bytes_of(tensor: onnx.TensorProto) -> int:
     )
 
 
-__all__ = ["is_large", "readable", "save", "size_of", "with_shapes"]
+__all__ = ["is_large", "readable", "save", "size_of", "with_shapes", "without_weights"]

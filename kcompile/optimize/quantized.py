@@ -487,11 +487,11 @@ def _proved(
 def _pairs_on_random_inputs(
     source: onnx.ModelProto, made: onnx.ModelProto
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], str]:
-    runners = [Runner(model) for model in (source, made)]
     try:
-        graph = read_graph(source)
+        graph = read_graph(onnx_io.without_weights(source) if onnx_io.is_large(source) else source)
     except (OperatorError, onnx_io.FormatError) as error:
         return [], str(error)
+    runners = [Runner(model) for model in (source, made)]
     names = [value.name for value in graph.inputs]
 
     def run(runner: Runner) -> Callable[[list[np.ndarray]], list[np.ndarray]]:

@@ -218,9 +218,8 @@ def weights(model: onnx.ModelProto, bits: Literal[4, 8], keep: Collection[str] =
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
     from onnxruntime.quantization.onnx_model import ONNXModel
 
-    copy = named(model)
     with quiet():
-        matrices = ONNXModel(copy)
+        matrices = ONNXModel(_copy(model))
         matrices.replace_gemm_with_matmul()
         quantizer = MatMulNBitsQuantizer(
             matrices.model,
@@ -235,7 +234,13 @@ def weights(model: onnx.ModelProto, bits: Literal[4, 8], keep: Collection[str] =
         made = quantizer.model.model
     if bits == 8:
         _quantize_tables(made, keep)
-    return _lean(made)
+    return _copy(_lean(made))  # without the weights that were taken out, whose memory a model keeps
+
+
+def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy
 
 
 def _small_nodes(model: onnx.ModelProto) -> list[str]:
@@ -319,10 +324,11 @@ def shaped(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def named(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy in which no two nodes have the same name, and none has none."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    taken = {""}
+    """The model, or a copy, in which no two nodes have the same name, and none has none."""
+    names = [node.name for node in all_nodes(model.graph.node)]
+    if all(names) and len(set(names)) == len(names):
+        return model
+    copy, taken = _copy(model), {""}
     for i, node in enumerate(all_nodes(copy.graph.node)):
         if node.name in taken:
             node.name = f"{node.name or node.op_type}.{i}"

@@ -114,3 +114,18 @@ def test_the_size_is_that_of_the_file(path: Path) -> None:
     assert abs(onnx_io.size_of(model) - model.ByteSize()) < 9000
     small = onnx.ModelProto()
     assert onnx_io.size_of(small) == small.ByteSize() and not onnx_io.is_large(small)
+
+
+def test_what_looks_at_the_graph_alone_is_given_no_weights(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = onnx_io.load(path)
+    monkeypatch.setattr(large, "_MUCH", 50_000)
+    light = onnx_io.without_weights(model)
+    assert light.ByteSize() < 0.2 * model.ByteSize() and len(model.graph.node) < len(light.graph.node)
+    onnx.checker.check_model(light, full_check=True)
+    shapes = [onnx_io.with_shapes(each).graph.value_info for each in (model, light)]
+    known = {info.name: info.type for info in shapes[1]}
+    assert all(known[info.name] == info.type for info in shapes[0])
+    graphs = [onnx_io.read_graph(each) for each in (model, light)]
+    assert len({tuple((v.name, v.dtype, v.dims) for v in graph.outputs) for graph in graphs}) == 1
