@@ -53,7 +53,37 @@ def _asfarray(a: Any, dtype: Any = np.float64) -> Any:
     return np.asarray(a, dtype if np.issubdtype(dtype, np.inexact) else np.float64)
 
 
-_OTHERS: dict[str, Any] = {"NINF": -np.inf, "in1d": _in1d, "msort": _msort, "asfarray": _asfarray}
+def _asscalar(a: Any) -> Any:
+    return a.item()
+
+
+def _find_common_type(array_types: Any, scalar_types: Any) -> Any:
+    """That of arrays; a scalar counts where it is of a higher kind."""
+    arrays, scalars = ([np.dtype(kind) for kind in kinds] for kinds in (array_types, scalar_types))
+    if not arrays or not scalars:
+        return np.result_type(*arrays, *scalars) if arrays or scalars else None
+    of_arrays, of_scalars = np.result_type(*arrays), np.result_type(*scalars)
+    return (
+        of_scalars if "biufcmSUVO".index(of_scalars.kind) > "biufcmSUVO".index(of_arrays.kind) else of_arrays
+    )
+
+
+_SCTYPES = {
+    "int": [np.int8, np.int16, np.int32, np.int64],
+    "uint": [np.uint8, np.uint16, np.uint32, np.uint64],
+    "float": [np.float16, np.float32, np.float64, np.longdouble],
+    "complex": [np.complex64, np.complex128, np.clongdouble],
+    "others": [bool, object, bytes, str, np.void],
+}
+_OTHERS: dict[str, Any] = {
+    "NINF": -np.inf,
+    "in1d": _in1d,
+    "msort": _msort,
+    "asfarray": _asfarray,
+    "asscalar": _asscalar,
+    "find_common_type": _find_common_type,
+    "sctypes": _SCTYPES,
+}
 
 
 def restore() -> None:

@@ -258,6 +258,9 @@ from tensorflow_addons.optimizers import AdamW
 assert tfa.optimizers.AdamW is AdamW
 assert np.Inf == np.inf and np.NINF == -np.inf and np.float is float and np.float_ is np.float64
 assert np.product([2, 3]) == 6 and np.in1d([[1, 2]], [2]).tolist() == [False, True]
+assert np.asscalar(np.array([3])) == 3 and np.float32 in np.sctypes["float"]
+assert np.find_common_type([np.float32], [np.int64, np.float64]) == np.float32
+assert np.find_common_type([np.int8, np.int32], [np.float32]) == np.float32
 assert np.trapz([1, 2]) == 1.5 and np.asfarray([1]).dtype == float and np.msort([2, 1]).tolist() == [1, 2]
 """,
     )

@@ -152,6 +152,28 @@ def keras_modules_injection(base_fun: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def get_submodules_from_kwargs(kwargs: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
+    """Backend, layers, models and utils, of the package keras_applications: those that are given, or of this
+    Keras.
+
+    Raises:
+        TypeError: for any other keyword.
+    """
+    if unknown := kwargs.keys() - _OF_KERAS:
+        raise TypeError(f"Keywords are {', '.join(sorted(_OF_KERAS))}; found {', '.join(sorted(unknown))}.")
+    backend, layers, models, utils = (
+        kwargs.get(name) or importlib.import_module(f"..{name}", __name__) for name in sorted(_OF_KERAS)
+    )
+    return backend, layers, models, utils
+
+
+def correct_pad(backend: Any, inputs: Any, kernel_size: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    """As ``mobilenet_v2.correct_pad``; the backend, which keras_applications asks for, is this one."""
+    return importlib.import_module(f".{ARCHITECTURES['MobileNetV2']}", __name__).correct_pad(
+        inputs, kernel_size
+    )
+
+
 attach(
     globals(),
     {**ARCHITECTURES, **{name: f".{name}:" for name in _OF_KERAS}},

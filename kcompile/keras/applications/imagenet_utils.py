@@ -151,8 +151,9 @@ def _obtain_input_shape(
     default_size: int,
     min_size: int,
     data_format: str | None,
-    require_flatten: bool,
+    require_flatten: bool = True,
     weights: Any = None,
+    include_top: bool | None = None,
 ) -> tuple[int | None, ...]:
     """The shape of one image for a network, checked.
 
@@ -162,11 +163,13 @@ def _obtain_input_shape(
         min_size: least height and width.
         data_format: of the shapes.
         require_flatten: whether the network has its top, so that the size must be known.
+        include_top: the older name of require_flatten.
         weights: "imagenet" takes three channels, and with the top the default size.
 
     Raises:
         ValueError: saying what was expected and what was found.
     """
+    require_flatten = require_flatten if include_top is None else include_top
     first = (data_format or K.image_data_format()) == "channels_first"
 
     def image(size: int | None, channels: int) -> tuple[int | None, ...]:

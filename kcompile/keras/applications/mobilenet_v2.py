@@ -35,13 +35,17 @@ _STAGES = (
 preprocess_input = preprocessing(__name__, "tf")
 
 
-def correct_pad(x: Value, kernel_size: int) -> tuple[tuple[int, int], tuple[int, int]]:
+def correct_pad(x: Value, kernel_size: int | tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
     """Zeros around an image so that a valid convolution of stride 2 sees what "same" on an odd size would."""
     shape = static_sizes(x)
     size = shape[2:4] if K.image_data_format() == "channels_first" else shape[1:3]
-    half = kernel_size // 2
-    first, second = (half - 1 if side is not None and side % 2 == 0 else half for side in size)
-    return (first, half), (second, half)
+    kernel = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+    down, right = (side // 2 for side in kernel)
+    first, second = (
+        half - 1 if side is None or side % 2 == 0 else half
+        for half, side in zip((down, right), size, strict=True)
+    )
+    return (first, down), (second, right)
 
 
 def normalized(x: Value, name: str) -> Value:

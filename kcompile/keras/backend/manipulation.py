@@ -79,7 +79,8 @@ def reshape(x: Any, shape: Any) -> Value:
     kept = _kept_batch(x, dims)
     if kept is not None:
         return op.Reshape(x, kept)
-    zero = builtins.any(d == 0 for d in dims) or None
+    # a size behind the first that turns out to be 0 is one, not "as in the input"
+    zero = builtins.any(d == 0 for d in dims) or (None in dims[1:] and -1 not in dims) or None
     known = [d if d is not None and d >= 0 else None for d in dims]
     return refine(op.Reshape(x, shape_vector(shape), allowzero=zero), known)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as oir
 
-from .graph_editing import Editor, attribute, numbers, same_size
+from .graph_editing import Editor, numbers, same_size
 
 
 def fold_shapes(editor: Editor) -> int:
@@ -27,7 +27,7 @@ def fold_shapes(editor: Editor) -> int:
 
 def _target(node: oir.Node) -> list[int] | None:
     source, output = node.inputs[0], node.outputs[0]
-    if source is None or source.shape is None or output.shape is None or attribute(node, "allowzero", 0):
+    if source is None or source.shape is None or output.shape is None:
         return None
     before, after = list(source.shape), list(output.shape)
     target: list[int] = []

@@ -160,3 +160,13 @@ def test_names_of_open_axes_are_seen_in_no_message() -> None:
 def test_an_open_size_as_a_number_says_what_gives_it(use) -> None:
     with pytest.raises(ValueError, match=r"is None.*K\.shape"):
         use(Input((None, 3)))
+
+
+@pytest.mark.parametrize("others", [0, 1, 3])
+def test_a_size_that_turns_out_to_be_zero_is_zero(others) -> None:
+    """As for the overlaps of boxes with the boxes of an image that has none."""
+    a, b = K.placeholder((2, 1)), K.placeholder((1, None))
+    pairs = K.reshape(K.dot(a, b), (-1, 1))
+    table = K.reshape(pairs, (K.shape(a)[0] + K.shape(b)[1] * 0, K.shape(b)[1]))
+    found = K.function([a, b], [table, K.sum(table, axis=1)])([ones((2, 1)), 2 * ones((1, others))])
+    assert found[0].shape == (2, others) and found[1].tolist() == [2.0 * others] * 2

@@ -77,6 +77,23 @@ def test_functions_of_keras_applications_are_handed_the_modules():
     assert kwargs == {name: getattr(keras, name) for name in modules}
 
 
+def test_what_keras_applications_had_beside_networks():
+    from kcompile.keras import applications
+    from kcompile.keras.applications.imagenet_utils import _obtain_input_shape
+
+    of_keras = (keras.backend, keras.layers, keras.models, keras.utils)
+    assert applications.get_submodules_from_kwargs({}) == of_keras
+    assert applications.get_submodules_from_kwargs({"layers": 1})[1] == 1
+    with pytest.raises(TypeError, match="found model"):
+        applications.get_submodules_from_kwargs({"model": 1})
+    x = keras.Input((8, 9, 3))
+    assert applications.correct_pad(keras.backend, x, (3, 5)) == ((0, 1), (2, 2))
+    assert applications.correct_pad(keras.backend, x, 3) == ((0, 1), (1, 1))
+    assert applications.correct_pad(keras.backend, keras.Input((None, None, 3)), 3) == ((0, 1), (0, 1))
+    assert _obtain_input_shape(None, 224, 32, None, include_top=False) == (None, None, 3)
+    assert _obtain_input_shape(None, 224, 32, None, include_top=True) == (224, 224, 3)
+
+
 def test_images_are_transformed_about_their_centre():
     from kcompile.keras.preprocessing.image import apply_transform, transform_matrix_offset_center
 
