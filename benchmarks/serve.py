@@ -67,14 +67,14 @@ def rows(
 
 
 def transport_rows(clients: Clients, model: Served, seconds: float, rounds: int) -> Iterator[Row]:
-    """64 clients, one sample a request, next to handlers that answer with a constant: of Starlette and
-    grpc.aio, and, for what is left to gain, of our own HTTP/2.
+    """64 clients, one sample a request, next to handlers that answer with a constant: of Starlette, of
+    grpc.aio, and of our own HTTP/2.
     """
     with kcompile_serve(model.path) as ours, other("constant") as constant, other("http2") as http2:
         for door, peer, whose in (("rest", constant, ""), ("grpc", constant, ""), ("grpc", http2, _OURS)):
             pair = [_rate(clients, server, model, door, 1, seconds) for server in (ours, peer)]
             what = f"small CNN, {CLIENTS} clients, 1 sample, {DOORS[door]}; next to a constant answer{whose}"
-            yield _compared(what, *pair, rounds, None if whose else CONSTANT_TARGET)
+            yield _compared(what, *pair, rounds, CONSTANT_TARGET)
             costs = [_cost(clients, server, model, door, seconds) for server in (ours, peer)]
             found = [(1e3 * a, 1e3 * b) for a, b in _turns(*costs, rounds)]
             what = f"the same, processor time of a request, {DOORS[door]}{whose}"
@@ -184,8 +184,7 @@ def alone_rows(clients: Clients, model: Served, seconds: float, rounds: int) -> 
             found = [(trip(ours)(), trip(peer)() + own) for _ in range(rounds)]
             beside = f"a constant answer{whose} and the model's own time"
             what = f"small CNN, one client, {DOORS[door]}; next to {beside}"
-            target = None if whose else ALONE_TARGET
-            yield _row(what, [(1e3 * a, 1e3 * b) for a, b in found], "ms", target)
+            yield _row(what, [(1e3 * a, 1e3 * b) for a, b in found], "ms", ALONE_TARGET)
 
 
 def tail_rows(clients: Clients, model: Served, seconds: float) -> Iterator[Row]:
