@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import onnx
 
-from kcompile_runtime.session import create_session
+from kcompile_runtime.session import create_session, in_own_memory
 
 from ..onnx_io import readable
 from .samples import Samples, SamplesError
@@ -31,6 +31,7 @@ class Runner:
             model = with_outputs(model, outputs)
         with readable(model) as source:
             self.session, self._keep = create_session(source)
+        self._run = in_own_memory(self.session, self.session.run)
         self.names = [output.name for output in self.session.get_outputs()]
         self.fixed = fixed_batch(model)
         self.batch = self.fixed or batch or batch_size(model)
@@ -57,7 +58,7 @@ class Runner:
     def run(self, feed: dict[str, np.ndarray], purpose: str = "samples") -> list[np.ndarray]:
         """The outputs for arrays by input name."""
         try:
-            return self.session.run(self.names, feed)
+            return self._run(self.names, feed)
         except Exception as error:  # onnxruntime's errors have no base of their own
             said = " ".join(str(error).split())[:300]
             raise SamplesError(f"{purpose}: the model does not run on these samples: {said}") from error

@@ -16,7 +16,7 @@ import numpy as np
 from . import bfloat16
 from .errors import ExecutionError, InputError, ModelFileError
 from .nans import Guard, is_finite
-from .session import Providers, create_session, describe_model, execution_error
+from .session import Providers, create_session, describe_model, execution_error, in_own_memory
 from .session_settings import SessionSettings, settings_beside
 from .states import StateInfo, StateStore, read_states
 from .tensors import InputSpec, TensorInfo, check_symbols, format_shape, samples_first
@@ -571,9 +571,9 @@ def _runner(session: Any) -> Any:
     What it wraps is a stable part of onnxruntime's Python package.
     """
     if any(node.type == bfloat16.NAME for node in (*session.get_inputs(), *session.get_outputs())):
-        return bfloat16.runner(session)
+        return in_own_memory(session, bfloat16.runner(session))
     raw = getattr(session, "_sess", None)
-    return raw.run if raw is not None else session.run
+    return in_own_memory(session, raw.run if raw is not None else session.run)
 
 
 def _check_batch_size(value: Any) -> int:

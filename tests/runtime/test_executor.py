@@ -321,6 +321,20 @@ def test_external_weights_beside_the_file_are_read(tmp_path) -> None:
     np.testing.assert_allclose(Executor(path).predict(x), models.dense_reference(x), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("count", [3, 100])  # one batch; several
+def test_an_input_that_is_an_output_lies_in_memory_of_its_own(count: int, dtype: type) -> None:
+    """onnxruntime 1.23 gives the memory of what was fed: of an array that was cast, or of the caller's."""
+    x, y = (helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 500]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "g", [x], [x, y])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    executor = Executor(model.SerializeToString())
+    given = samples(count, 500).astype(dtype)
+    for found, _ in (executor.predict(given, batch_size=32), executor.run([given])):
+        assert not np.shares_memory(found, given)
+        np.testing.assert_array_equal(found, given.astype(np.float32))
+
+
 # what onnxruntime's optimizers make slower
 
 
