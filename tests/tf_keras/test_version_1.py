@@ -181,3 +181,11 @@ def test_graphs_say_what_is_there_in_place_of_what_they_lack():
         tf.get_default_graph().as_graph_def()
     with pytest.raises(NotImplementedError, match=r"model\.weights"):
         tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+
+
+def test_numbers_are_checked_and_sizes_are_numbers():
+    assert tf.dimension_value(tf.Dimension(3)) == 3 and tf.Dimension(None) is None
+    assert tf.dimension_at_index((None, 4), 1) == 4
+    assert np.asarray(tf.verify_tensor_all_finite([1.0], "all")).tolist() == [1]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="seen here"):
+        tf.verify_tensor_all_finite(x=[np.nan], message="seen here")

@@ -297,7 +297,9 @@ def Dimension(value: Any) -> int | None:
     return None if value is None else int(value)
 
 
-dimension_value = Dimension
+def dimension_value(dimension: Any) -> int | None:
+    """The size of a ``Dimension``."""
+    return Dimension(dimension)
 
 
 def dimension_at_index(shape: Any, index: int) -> int | None:
@@ -305,10 +307,17 @@ def dimension_at_index(shape: Any, index: int) -> int | None:
     return shape[index]
 
 
-def verify_tensor_all_finite(t: Any, msg: str = "", name: str | None = None) -> Any:
-    """``tf.debugging.check_numerics``."""
-    t = tensors.convert_to_tensor(t)
-    return t if loops.is_symbolic(t) else check_numerics(t, msg)
+def verify_tensor_all_finite(
+    t: Any = None, msg: str | None = None, name: str | None = None, x: Any = None, message: str | None = None
+) -> Any:
+    """``tf.debugging.check_numerics``.
+
+    Args:
+        t, x: the tensor, by its name of 2017 and of today.
+        msg, message: what an error says, as well.
+    """
+    found = tensors.convert_to_tensor(x if t is None else t)
+    return found if loops.is_symbolic(found) else check_numerics(found, message or msg or "")
 
 
 def _function(name: str) -> Callable[..., Any]:
