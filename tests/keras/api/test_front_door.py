@@ -25,6 +25,8 @@ def _for_checkers(package):
     for block in tree.body:
         if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
             for imported in block.body:
+                if not isinstance(imported, ast.ImportFrom):
+                    continue  # the declaration of __all__
                 base = package.__name__.split(".")
                 base = base[: len(base) - imported.level + 1]
                 home = ".".join([*base, *([imported.module] if imported.module else [])])
