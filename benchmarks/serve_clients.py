@@ -11,6 +11,7 @@ import contextlib
 import gc
 import json
 import random
+import resource
 import sys
 import time
 from collections import Counter, deque
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from .serve_wire import GrpcWire, HttpWire
+from .serve_wire import CLOSED, GrpcWire, HttpWire
 
 Ask = Callable[[], Awaitable[str]]
 """Sends the request and returns the code of the answer."""
@@ -85,6 +86,7 @@ class Found:
 
 
 _KEPT = 1000
+_MOST_CONNECTIONS = 8192
 _AT_ONCE = ("grpc", "frames")
 """Doors whose connections take requests while others are not answered yet."""
 
@@ -97,14 +99,21 @@ class _Recorder:
         self.late: list[float] = []
         self._start = self._last = time.perf_counter()
 
-    async def ask(self, ask: Ask, start: float) -> None:
-        code = await ask()
+    async def ask(self, ask: Ask, start: float) -> bool:
+        """Asks once; False where nothing was sent, as the server has ended the connection."""
+        try:
+            code = await ask()
+        except Exception as error:
+            code = type(error).__name__  # counted among what is neither answered nor refused
+        if code == CLOSED:
+            return False
         self._last = time.perf_counter()
         taken = self._last - start
         self._codes[code] += 1
         self._worst = max(self._worst, taken)
         if code in ("200", "OK"):
             self._good.append(taken)
+        return True
 
     def found(self) -> Found:
         good = sorted(self._good)
@@ -137,23 +146,62 @@ async def _closed(task: Task, connect: Connect) -> Found:
         return recorder.found()
 
 
+class _Pool:
+    """Connections that take one request at a time; more are opened up to half of the files that may be
+    open, beyond which requests wait for a free one.
+    """
+
+    def __init__(self, stack: contextlib.AsyncExitStack, connect: Connect) -> None:
+        self._stack, self._connect = stack, connect
+        self._free: asyncio.LifoQueue[Ask] = asyncio.LifoQueue()
+        self._all: deque[Ask] = deque()
+        self._begun = 0
+        self._most = min(_MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+
+    async def open(self, count: int) -> None:
+        """Opens so many."""
+        for _ in range(count):
+            self.give(await self._another())
+
+    async def _another(self) -> Ask:
+        self._begun += 1
+        self._all.append(ask := await self._stack.enter_async_context(self._connect()))
+        return ask
+
+    def next(self) -> Ask:
+        """One of those that take several requests at a time, in turn."""
+        self._all.rotate()
+        return self._all[0]
+
+    async def take(self) -> Ask:
+        """One that is free."""
+        if self._free.empty() and self._begun < self._most:
+            return await self._another()
+        return await self._free.get()
+
+    def give(self, ask: Ask) -> None:
+        """It is free again."""
+        self._free.put_nowait(ask)
+
+
 async def _open(task: Task, connect: Connect, rate: float) -> Found:
     """Times are drawn as those of people who know nothing of each other: gaps of an exponential kind."""
     draw = random.Random(0)
     async with contextlib.AsyncExitStack() as stack:
-        free = deque([await stack.enter_async_context(connect()) for _ in range(task.clients)])
+        pool = _Pool(stack, connect)
+        await pool.open(task.clients)
         recorder = _Recorder()
 
         async def one(due: float) -> None:
             start = time.perf_counter()
             recorder.late.append(start - due)
             if task.door in _AT_ONCE:
-                free.rotate()
-                await recorder.ask(free[0], start)
+                await recorder.ask(pool.next(), start)
                 return
-            ask = free.pop() if free else await stack.enter_async_context(connect())
-            await recorder.ask(ask, start)
-            free.append(ask)
+            ask = await pool.take()
+            while not await recorder.ask(ask, start):
+                ask = await stack.enter_async_context(connect())
+            pool.give(ask)
 
         begun = time.perf_counter()
         due, asked = begun, set()

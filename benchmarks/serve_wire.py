@@ -15,6 +15,8 @@ from kcompile_runtime.serving.protocol.http2 import END_HEADERS, END_STREAM, fra
 
 _FRAME = struct.Struct(">HBBBI")
 _ROOM = (1 << 31) - 1
+CLOSED = "closed"
+"""In place of a status: nothing was sent."""
 PATH = "/inference.GRPCInferenceService/ModelInfer"
 
 
@@ -40,9 +42,12 @@ class HttpWire(asyncio.Protocol):
             self._answer.set_result("lost")
 
     def ask(self) -> asyncio.Future[str]:
-        """Sends the request; the status of its answer."""
+        """Sends the request; the status of its answer, CLOSED where the server ended the connection."""
         self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(self._payload)
+        if self._transport.is_closing():  # it lay idle for longer than the server keeps it
+            self._answer.set_result(CLOSED)
+        else:
+            self._transport.write(self._payload)
         return self._answer
 
     def data_received(self, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,9 +13,10 @@ for _package in ("starlette", "uvicorn", "hpack", "grpc", "prometheus_client"):
 
 from benchmarks import serve, serve_h2load, soak  # noqa: E402
 from benchmarks.measuring import Row  # noqa: E402
-from benchmarks.serve_clients import Found, Task  # noqa: E402
+from benchmarks.serve_clients import Found, Task, _Recorder  # noqa: E402
 from benchmarks.serve_models import Served, written  # noqa: E402
 from benchmarks.serve_processes import Clients, Process, kcompile_serve, other  # noqa: E402
+from benchmarks.serve_wire import HttpWire  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,40 @@ def test_the_limit_is_where_transport_and_model_share_the_cores() -> None:
     next_to_others = serve._limit([200.0], [50.0], [20.0])
     assert (next_to_others.ours, next_to_others.ratio) == (40.0, 2.0)
     assert next_to_bare.reached is None and "200/s" in next_to_bare.what
+
+
+def test_requests_at_drawn_times_open_what_the_server_has_closed_and_lose_none() -> None:
+    """By a server that keeps no connection for longer than an answer."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"END")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        recorder, wires = _Recorder(), []
+        for _ in range(3):
+            _, wire = await asyncio.get_running_loop().create_connection(
+                lambda: HttpWire(b"END"), "127.0.0.1", port
+            )
+            wires.append(wire)
+        for wire in wires:
+            assert await recorder.ask(wire.ask, 0.0)
+        await asyncio.sleep(0.05)
+        assert not any([await recorder.ask(wire.ask, 0.0) for wire in wires])  # nothing was sent
+        assert recorder.found().codes == {"200": 3}
+
+        async def broken() -> str:
+            raise OSError("no network")
+
+        assert await recorder.ask(broken, 0.0)
+        assert recorder.found().codes == {"200": 3, "OSError": 1}
+        server.close()
+
+    asyncio.run(main())
 
 
 def test_reloads_fail_nobody_and_an_overload_is_answered_or_refused(clients: Clients, digits: Served) -> None:
