@@ -137,15 +137,15 @@ class Session:
 def _function(inputs: list[Value], outputs: list[Value], updates: list[Any]) -> Function:
     """The function of these values; kept with one of them, so that it is freed with them."""
     values = [value for pair in updates for value in pair]
-    anchor = next(value for value in [*outputs, *values] if not isinstance(value, Parameter))
+    computed = [value for value in (*outputs, *values) if not isinstance(value, Parameter)]
+    anchor = (computed or outputs or values)[0]
     known: OrderedDict[Any, Function] = anchor.annotations.setdefault("_functions_of_sessions", OrderedDict())
     key = tuple(tuple(map(id, listed)) for listed in (inputs, outputs, values))
-    if key not in known:
-        known[key] = Function(inputs, outputs, updates)
-    known.move_to_end(key)
-    if len(known) > _KEPT:
+    function = known.pop(key, None) or Function(inputs, outputs, updates)
+    known[key] = function  # the last one; threads may be at it, too
+    while len(known) > _KEPT:
         known.popitem(last=False)
-    return known[key]
+    return function
 
 
 def fetched_with(value: Value, updates: Iterable[Any]) -> Value:

@@ -50,6 +50,15 @@ def test_any_tensor_may_be_fed_and_the_learning_phase(session):
     assert set(np.unique(session.run(doubled, {x: many, K.learning_phase(): 1}))) == {0.0, 4.0}
 
 
+def test_one_variable_is_set_to_another_as_target_networks_are(session):
+    first, second = K.variable([1.0, 2.0]), K.variable([5.0, 6.0])
+    assert session.run(K.update(first, second)).tolist() == [5, 6]
+    assert K.get_value(first).tolist() == [5, 6]
+    K.set_value(second, [7.0, 8.0])
+    session.run([[K.update(first, second)]])
+    assert K.get_value(first).tolist() == [7, 8]
+
+
 def test_updates_are_done_where_they_are_fetched_and_give_the_new_value(session):
     count = K.variable(1.0)
     assert session.run(K.update_add(count, 2.0)) == K.get_value(count) == 3
