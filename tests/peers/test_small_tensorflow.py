@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from kcompile.tf_keras import tensorflow as tf
+from kcompile.tf_keras.tensorflow import old_names
 from tests.tf_keras import names_table
 
 PEERS = os.environ.get("KCOMPILE_PEERS_PYTHON")
@@ -136,3 +137,44 @@ def test_the_stored_answers_are_tensorflows(tmp_path):
         assert sorted(live.files) == sorted(stored.files)
         for name in live.files:
             np.testing.assert_allclose(live[name], stored[name], rtol=1e-4, atol=1e-5)
+
+
+#: Names of TensorFlow 0.x, which its version 1 dropped.
+OF_VERSION_0 = set("batch_matmul concat_v2 mul neg pack select sub unpack".split())
+#: Other functions in version 1, which compute the same from the same arguments.
+ALIKE = set(
+    "arg_max arg_min assert_integer assert_type batch_to_space_nd bincount count_nonzero gfile.FastGFile "
+    "nn.depthwise_conv2d_native nn.softmax_cross_entropy_with_logits_v2 py_func space_to_batch_nd".split()
+)
+FORMS = """
+import inspect, json, sys
+import tensorflow as tf
+def at(start, path):
+    for part in path.split("."):
+        start = getattr(start, part, None)
+    return start
+found = {}
+for old, new in json.load(sys.stdin).items():
+    one, other = at(tf.compat.v1, old), at(tf, new)
+    same = one is not None and inspect.unwrap(one) is inspect.unwrap(other) if callable(one) else one is other
+    found[old] = None if one is None else True if same else list(inspect.signature(one).parameters)
+print("\\n" + json.dumps(found))
+"""
+
+
+def test_names_of_version_1_are_the_functions_of_today_or_have_the_form_of_then():
+    kept = {old: new for old, new in old_names._NAMES.items() if _has(new)}
+    told = json.loads(run(FORMS, given=json.dumps(kept)).splitlines()[-1])
+    assert {name for name, parameters in told.items() if parameters is None} <= OF_VERSION_0
+    others = {name: parameters for name, parameters in told.items() if isinstance(parameters, list)}
+    assert others.keys() - ALIKE == old_names._FORMS.keys() & kept.keys()
+    for name in others.keys() - ALIKE:
+        written = [entry.partition("=")[0].lstrip("-") for entry in old_names._FORMS[name].split()]
+        assert written == others[name], name
+
+
+def _has(path: str) -> bool:
+    found: object = tf
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    return found is not None

@@ -171,6 +171,15 @@ def test_files_are_there_by_their_old_names(tmp_path):
         assert file.read() == b"text"
 
 
+def test_what_is_printed_is_seen_whenever_it_is_computed(capfd):
+    x = K.placeholder((None,))
+    printed = tf.Print(x * 2, [x, tf.shape(x)], message="seen: ")
+    for numbers in ([1.0, 2.0], [3.0]):
+        assert tf.Session().run(printed, {x: numbers}).tolist() == [2 * n for n in numbers]
+        out = "".join(capfd.readouterr())
+        assert out.count("seen: ") == 2 and f"[{numbers[0]:.0f}." in out and f"[{len(numbers)}]" in out
+
+
 @pytest.mark.parametrize("name", sorted({*OF_BACKEND.split()} - {"np"}))
 def test_the_backend_has_what_it_imported_of_tensorflow(name):
     assert backend_imports.imported(name) is not None
@@ -181,6 +190,32 @@ def test_graphs_say_what_is_there_in_place_of_what_they_lack():
         tf.get_default_graph().as_graph_def()
     with pytest.raises(NotImplementedError, match=r"model\.weights"):
         tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+
+
+FORMS = {
+    "assert": (lambda: tf.assert_near([1.0], [1.0], 0.1, 0.1, ["data"], None, "said"), None),
+    "confusion_matrix": (
+        lambda: tf.confusion_matrix([0, 1], [0, 0], 2, tf.int64, "n", [1, 2]), [[1, 0], [2, 0]],
+    ),
+    "depth_to_space": (
+        lambda: tf.depth_to_space(tf.ones([1, 1, 1, 4]), 2, "n", data_format="NHWC")[0, :, :, 0],
+        [[1, 1]] * 2,
+    ),
+    "multinomial": (lambda: tf.multinomial([[-99.0, 99.0]], 2, 7, "n", tf.int32), [[1, 1]]),
+    "string_split": (lambda: tf.string_split(source=["a b"], delimiter=" ").values, [b"a", b"b"]),
+    "string_to_number": (lambda: tf.string_to_number(string_tensor=["2.5"]), [2.5]),
+    "substr": (lambda: tf.substr(["hello"], 1, 3, "n", "BYTE"), [b"ell"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_functions_take_their_arguments_in_the_order_of_then(name):
+    call, expected = FORMS[name]
+    found = call()
+    if expected is not None:
+        assert np.asarray(found).tolist() == expected
+    with pytest.raises(TypeError):
+        tf.substr(["hello"], 1, 3, "n", "BYTE", "more")
 
 
 def test_numbers_are_checked_and_sizes_are_numbers():

@@ -75,23 +75,24 @@ class FileWriter(SummaryWriter):
         """Nothing: a writer that was closed goes on in another file."""
 
 
-def Summary(value: Any = None) -> Any:
-    """A message of TensorBoard: ``summary.value.add(tag="loss", simple_value=0.5)``.
+class Summary:
+    """A message of TensorBoard: ``tf.Summary().value.add(tag="loss", simple_value=0.5)``.
 
     Raises:
         ImportError: tensorboard is not installed.
     """
-    from ...torch_bridge.summary import summary_message
 
-    return summary_message(value)
+    def __new__(cls, value: Any = None) -> Any:
+        from ...torch_bridge.summary import summary_message
+
+        return summary_message(value)
+
+    @staticmethod
+    def Value(tag: str, **what: Any) -> Any:
+        """One of its entries."""
+        return Summary([{"tag": tag, **what}]).value[0]
 
 
-def _summary_value(tag: str, **what: Any) -> Any:
-    """One entry of a ``tf.Summary``; see there."""
-    return Summary([{"tag": tag, **what}]).value[0]
-
-
-Summary.Value = _summary_value  # type: ignore[attr-defined]
 #: What there is of version 1 alone.
 V1 = ["FileWriter", "Summary"]
 

@@ -16,7 +16,7 @@ from ..modules.v1 import READ_OTHERWISE
 from . import functions, tensors
 from .dtypes import DTYPES, DType, as_dtype
 from .gradient_tape import GradientTape
-from .old_names import is_module, name_of_today
+from .old_names import has_form, in_form_of_version_1, is_module, name_of_today
 from .traced_functions import function
 from .variables import Variable
 
@@ -42,7 +42,7 @@ class Namespace(ModuleType):
         path = f"{self.__name__}.{name}".removeprefix("tensorflow.")
         if path in READ_OTHERWISE and rules.of_process() is rules.KERAS_2:
             return READ_OTHERWISE[path]
-        found: Any = functions.function_of(path)
+        found: Any = None if has_form(path) else functions.function_of(path)
         if found is None:
             again = path.startswith(_AGAIN)
             path_there = ".".join(path.split(".")[2:]) if again else path
@@ -95,7 +95,8 @@ def _of_version_1(path: str) -> Any:
     if is_module(path):
         return Namespace(f"tensorflow.{path}", {})
     today = name_of_today(path)
-    return None if today is None else _looked_up(today)
+    found: Any = None if today is None else _looked_up(today)
+    return None if found is None else in_form_of_version_1(path, found)
 
 
 def _looked_up(path: str) -> Any:

@@ -6,6 +6,7 @@ anything else today, so both are taken of any program. A test compares with ``tf
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 #: Modules of today, and what of theirs was in ``tf`` itself.
@@ -45,7 +46,6 @@ _NAMES = {
     "arg_min": "argmin",
     "batch_matmul": "linalg.matmul",
     "batch_to_space_nd": "batch_to_space",
-    "clip_by_average_norm": "clip_by_norm",
     "concat_v2": "concat",
     "debugging.is_finite": "math.is_finite",
     "debugging.is_inf": "math.is_inf",
@@ -53,7 +53,6 @@ _NAMES = {
     "diag": "linalg.tensor_diag",
     "diag_part": "linalg.tensor_diag_part",
     "div_no_nan": "math.divide_no_nan",
-    "image.resize_image_with_pad": "image.resize_with_pad",
     "lin_space": "linspace",
     "matrix_band_part": "linalg.band_part",
     "matrix_determinant": "linalg.det",
@@ -122,6 +121,78 @@ def name_of_today(path: str) -> str | None:
         return _NAMES[path]
     top, _, rest = path.partition(".")
     return f"{_MODULES[top]}.{rest}".lstrip(".") if top in _MODULES and rest else None
+
+
+_ASSERTIONS = {
+    "x y -data summarize message -name": "greater_equal less_equal none_equal",
+    "x y rtol atol -data summarize message -name": "near",
+    "x -data summarize message -name": "negative non_negative non_positive positive",
+    "x rank -data summarize message -name": "rank_at_least",
+    "x ranks -data summarize message -name": "rank_in",
+    "tensor -name message": "scalar",
+}
+_ON_FILES = {
+    "oldpath=src newpath=dst overwrite": "Copy",
+    "oldname=src newname=dst overwrite": "Rename",
+    "filename=path": "Exists Remove Stat",
+    "filename=pattern": "Glob",
+    "dirname=path": "DeleteRecursively IsDirectory ListDirectory MakeDirs MkDir",
+    "top in_order=topdown": "Walk",
+}
+#: A name of version 1 -> its parameters in their order there, each with that of today if it is another;
+#: after ``-`` those that say nothing here.
+_FORMS = {
+    **{f"assert_{name}": form for form, names in _ASSERTIONS.items() for name in names.split()},
+    **{f"gfile.{name}": form for form, names in _ON_FILES.items() for name in names.split()},
+    "confusion_matrix": "labels predictions num_classes dtype -name weights",
+    "decode_csv": "records record_defaults field_delim use_quote_delim -name na_value select_cols",
+    "decode_raw": "input_bytes out_type little_endian -name bytes=input_bytes",
+    "depth_to_space": "input block_size -name data_format",
+    "multinomial": "logits num_samples seed -name output_dtype=dtype",
+    "parse_example": "serialized features -name example_names",
+    "parse_single_example": "serialized features -name example_names",
+    "random.multinomial": "logits num_samples seed -name output_dtype=dtype",
+    "reduce_join": "inputs axis keep_dims=keepdims separator -name reduction_indices=axis keepdims",
+    "space_to_depth": "input block_size -name data_format",
+    "sparse_add": "a b threshold thresh=threshold",
+    "sparse_concat": "axis sp_inputs -name expand_nonconcat_dim=expand_nonconcat_dims concat_dim=axis "
+    "expand_nonconcat_dims",
+    "sparse_reduce_max": "sp_input axis keepdims reduction_axes=axis keep_dims=keepdims",
+    "sparse_reduce_sum": "sp_input axis keepdims reduction_axes=axis keep_dims=keepdims",
+    "sparse_split": "-keyword_required sp_input num_split axis -name split_dim=axis",
+    "string_split": "source=input sep -skip_empty delimiter=sep -result_type -name",
+    "string_to_number": "string_tensor=input out_type -name input",
+    "substr": "input pos len -name unit",
+}
+
+
+def has_form(path: str) -> bool:
+    """Whether version 1 had other parameters under a dotted name without ``tf.``, and nothing else has it."""
+    return path in _FORMS
+
+
+def in_form_of_version_1(path: str, function: Any) -> Any:
+    """What a name of version 1 stands for, with its parameters there.
+
+    Args:
+        path: dotted name without ``tf.``.
+        function: of today.
+    """
+    form = _FORMS.get(path)
+    if form is None:
+        return function
+    order = [entry.partition("=")[0] for entry in form.split()]
+    renamed = {entry.partition("=")[0]: entry.rpartition("=")[2] for entry in form.split() if entry[0] != "-"}
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > len(order):
+            raise TypeError(f"tf.{path} takes {len(order)} arguments by place; found {len(args)}.")
+        given = {**dict(zip(order, args, strict=False)), **kwargs}
+        taken = {name: value for name, value in given.items() if f"-{name.lstrip('-')}" not in order}
+        return function(**{renamed.get(name, name): value for name, value in taken.items()})
+
+    return called
 
 
 _REDUCTIONS = "sum prod mean max min any all logsumexp"
