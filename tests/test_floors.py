@@ -132,7 +132,7 @@ UPWARD = {
     ("kcompile.keras.training.model", "Model.__reduce__"): ["saving.copying"],
     ("kcompile.keras.training.model", "Model.__deepcopy__"): ["saving.copying"],
 }
-MOST_INSIDE_FUNCTIONS = 61
+MOST_INSIDE_FUNCTIONS = 60
 
 
 def room(name: str) -> str | None:
